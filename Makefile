@@ -1,0 +1,35 @@
+# make setup   create .venv with everything that development needs
+# make demo    train, evaluate and talk to a tiny model; results in runs/demo/
+# make test    all tests
+# make check   lint, format, types and the direction of imports
+# Every target sets up .venv by itself. Another interpreter: make setup PYTHON=python3.12
+
+PYTHON ?= python3
+VENV = .venv
+RUN = $(VENV)/bin/python -m
+STAMP = $(VENV)/.set-up
+
+.PHONY: setup demo test check
+
+setup: $(STAMP)
+
+# The stamp is written last, so a set-up that was interrupted starts again from an empty .venv; one that is only out of
+# date is brought up to date in place.
+$(STAMP): pyproject.toml constraints.txt vergence/__init__.py
+	@$(PYTHON) -c 'import sys; sys.exit("Vergence needs Python 3.11 or newer: make setup PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@if [ -f $(STAMP) ] && $(VENV)/bin/python -c ''; then rm -f $(STAMP); else $(PYTHON) -m venv --clear $(VENV); fi
+	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	$(RUN) vergence demo
+
+# One thread: the models of the tests are small, and threads that share few cores only wait for one another.
+test: $(STAMP)
+	OMP_NUM_THREADS=1 $(RUN) pytest
+
+check: $(STAMP)
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) pytest tests/test_architecture.py

@@ -1,0 +1,123 @@
+"""The project's own files: versions, extras, package data, Makefile, and nothing that holds on one machine only."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from importlib import metadata
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import vergence
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+# Folders of one particular machine, and the hosts that packages come from.
+NOT_FOR_EVERYONE = re.compile(
+    r"(?<![\w.\-/])/(?:work|home|root|tmp|opt|Users|mnt)/\w"
+    r"|pypi\.org|pythonhosted\.org|download\.pytorch\.org|npmjs\.org|deb\.debian\.org|huggingface\.co/[\w-]+/resolve"
+)
+
+
+def canonical(requirement: str) -> str:
+    match = NAME.match(requirement)
+    assert match, requirement
+    return re.sub(r"[-_.]+", "-", match[0]).lower()
+
+
+def declared() -> set[str]:
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    everything = [*PROJECT["project"]["dependencies"], *(item for extra in extras for item in extra)]
+    return {canonical(item) for item in everything} - {"vergence"}
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
+    return {canonical(name): version for name, version in pairs}
+
+
+def project_files() -> list[Path]:
+    """What git tracks or would track; every file but the ignored ones."""
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, capture_output=True, check=True).stdout.decode().split("\0")
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    return [path for name in listed if name and (path := ROOT / name).is_file()]
+
+
+def test_the_version_has_one_home():
+    assert PROJECT["project"]["dynamic"] == ["version"]
+    assert PROJECT["tool"]["hatch"]["version"]["path"] == "vergence/__init__.py"
+    assert f"## [{vergence.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_installed_version_matches():
+    try:
+        installed = metadata.version("vergence")
+    except metadata.PackageNotFoundError:
+        pytest.skip("not installed")
+    assert installed == vergence.__version__, "run `make setup`"
+
+
+def test_metadata():
+    project = PROJECT["project"]
+    assert project["requires-python"] == ">=3.11"
+    assert project["license"] == "Apache-2.0"
+    assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert project["scripts"] == {"vergence": "vergence.cli:main"}
+    assert set(project["optional-dependencies"]) >= {"demo", "dev"}
+    (torch,) = [item for item in project["dependencies"] if canonical(item) == "torch"]
+    assert re.fullmatch(r"torch>=2\.\d+,<=2\.13", torch)
+    assert "torchvision" not in declared() | set(pins())
+
+
+def test_every_dependency_is_pinned_and_described():
+    described = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8").lower()
+    assert declared() - set(pins()) == set()
+    assert [name for name in sorted(declared()) if f"| {name} |" not in described] == []
+    assert pins()["torch"] == "2.13.0"
+    assert [version for version in pins().values() if not re.fullmatch(r"[0-9][0-9a-z.]*", version)] == []
+
+
+def test_package_data_reaches_the_wheel():
+    assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["vergence"]
+    assert files("vergence").joinpath("py.typed").is_file()
+    # The build leaves out what git ignores.
+    data = [p for p in (ROOT / "vergence").rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")]
+    tracked = set(project_files())
+    assert [str(path) for path in data if path not in tracked] == []
+
+
+def test_nothing_holds_on_one_machine_only():
+    found = []
+    for path in project_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [f"{path.relative_to(ROOT)}: {match[0]}" for match in NOT_FOR_EVERYONE.finditer(text)]
+    assert found == []
+
+
+def test_nothing_third_party_is_committed():
+    foreign = {".ttf", ".otf", ".woff", ".woff2", ".svg", ".safetensors", ".pt", ".whl"}
+    assert [str(path) for path in project_files() if path.suffix.lower() in foreign] == []
+
+
+def test_makefile_and_ci():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    stamp = "$(STAMP)"
+    for target in ("demo", "test", "check"):
+        assert re.search(rf"^{target}: {re.escape(stamp)}$", text, re.MULTILINE), target
+    assert re.search(r"^setup: ", text, re.MULTILINE)
+    assert re.search(r"^PYTHON \?= python3$", text, re.MULTILINE)
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    assert script.read_text(encoding="utf-8").splitlines()[-2:] == ["make check", "make test"]

@@ -1,0 +1,201 @@
+"""Recipes: a preset filled in and overridden, and every mistake of a file reported in one go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vergence.config import ConfigError
+from vergence.data.catalogue import KINDS, TASKS
+from vergence.errors import UsageError
+from vergence.presets import PRESETS
+from vergence.recipe import find_recipe, load_recipe
+
+NAMES = {"sources": [*KINDS, "folder"], "tasks": list(TASKS)}
+TINY = """
+name: small
+seed: 3
+model:
+  preset: seed-tiny
+  language: {depth: 2}
+stages:
+- name: pretrain
+  objective: text
+  tokens: 10_001
+  row_tokens: 1000
+  rows: 2
+  mixture:
+  - {source: shapes, weight: 2}
+  - {source: digits, tasks: [digit]}
+  parameters:
+  - {pattern: 'vision\\..*', frozen: true}
+  - {pattern: '.*'}
+  optimizer: {lr: 1e-3, warmup_steps: 2}
+- name: tune
+  objective: answers
+  tokens: 500
+  mixture: [{source: emoji, style: question}]
+  optimizer: {lr: 0.0005, schedule: constant}
+"""
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(TINY, encoding="utf-8")
+    return path
+
+
+def changed(path: Path, old: str, new: str) -> Path:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return path
+
+
+def problems(path: Path, *overrides: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_recipe(path, overrides, names=NAMES)
+    assert caught.value.exit_code == 2
+    return caught.value.problems
+
+
+def test_a_recipe_is_its_preset_with_its_own_keys_over_it(path):
+    recipe = load_recipe(path, names=NAMES)
+    preset = PRESETS["seed-tiny"]
+    assert recipe.model.preset == "seed-tiny"
+    assert recipe.model.vision == preset.vision
+    assert recipe.model.processing == preset.processing
+    assert recipe.model.language == preset.language.model_copy(update={"depth": 2})
+    assert [stage.name for stage in recipe.stages] == ["pretrain", "tune"]
+    assert recipe.stages[0].optimizer.lr == 1e-3
+    assert recipe.stages[0].steps == 6, "10,001 tokens in steps of 2,000, rounded up"
+    assert recipe.stages[1].parameters[0].pattern == ".*"
+
+
+def test_overrides_reach_the_preset_and_the_stages(path):
+    overrides = ["stages.pretrain.optimizer.lr=1e-4", "model.vision.depth=1", "stages.1.tokens=700", "seed=9"]
+    recipe = load_recipe(path, overrides, names=NAMES)
+    assert recipe.stages[0].optimizer.lr == 1e-4
+    assert recipe.model.vision.depth == 1
+    assert recipe.model.vision.width == PRESETS["seed-tiny"].vision.width
+    assert recipe.stages[1].tokens == 700
+    assert recipe.seed == 9
+
+
+def test_a_preset_given_by_an_override_is_filled_in(path):
+    changed(path, "preset: seed-tiny\n  language: {depth: 2}", "preset: seed-vit-532m")
+    assert load_recipe(path).model == PRESETS["seed-vit-532m"]
+    recipe = load_recipe(path, ["model.preset=seed-tiny"])
+    assert recipe.model == PRESETS["seed-tiny"]
+
+
+def test_three_mistakes_are_reported_in_one_go(path):
+    changed(path, "seed: 3", "sead: 3")
+    changed(path, "lr: 1e-3", "lr: fast")
+    changed(path, "tasks: [digit]", "tasks: [digt]")
+    found = problems(path)
+    assert len(found) == 3
+    by_path = {line.split(":")[0]: line for line in found}
+    assert "unknown key" in by_path["sead"]
+    assert "did you mean" in by_path["sead"]
+    assert "seed" in by_path["sead"]
+    rate = by_path["stages.pretrain.optimizer.lr"]
+    assert '"fast"' in rate
+    assert "a number, greater than 0" in rate
+    (task,) = [line for name, line in by_path.items() if name.startswith("stages.pretrain.mixture")]
+    assert "'digt' is not a known task; did you mean 'digit'?" in task
+
+
+def test_a_misspelt_source_is_named_only_where_the_names_are_known(path):
+    changed(path, "source: shapes", "source: shape")
+    (line,) = problems(path)
+    assert "stages.pretrain.mixture" in line
+    assert "'shape' is not a known source; did you mean 'shapes'?" in line
+    assert load_recipe(path).stages[0].mixture[0].source == "shape"
+
+
+def test_a_misspelt_preset_is_reported_with_the_other_mistakes(path):
+    changed(path, "preset: seed-tiny", "preset: seed-tny")
+    changed(path, "objective: text", "objective: texts")
+    changed(path, "depth: 2", "depht: 2")
+    found = problems(path)
+    assert len(found) == 3
+    assert "model.preset: 'seed-tny' is not a preset; did you mean 'seed-tiny'? (there are: " in found[0]
+    assert any("stages.pretrain.objective" in line and '"text"' in line for line in found)
+    assert any("model.language.depht: unknown key" in line for line in found)
+    changed(path, "depht: 2", "depth: 2")
+    changed(path, "objective: texts", "objective: text")
+    assert len(problems(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("name: tune", "name: pretrain", "stage names must differ; repeated: pretrain"),
+        ("name: tune", "name: Tune it", "stages.Tune it.name"),
+        ("tokens: 500", "tokens: 0", "at least 1"),
+        ("schedule: constant", "schedule: linear", '"cosine"'),
+        ("pattern: '.*'", "pattern: '(.*'", "not a regular expression"),
+        ("source: emoji", "source: folder", "source `folder` needs a path"),
+        ("source: emoji", "source: emoji, path: x", "only it takes one"),
+        ("source: emoji, style: question", "source: emoji, weight: -1", "greater than 0"),
+        ("depth: 2", "heads: 5", "must give an even head size"),
+        ("depth: 2", "kv_heads: 3", "must be a multiple of kv_heads"),
+        ("depth: 2}", "depth: 2}\n  processing: {min_pixels: 90000, max_pixels: 8000}", "must not exceed"),
+        ("depth: 2}", "depth: 2}\n  processing: {min_pixels: 1, max_pixels: 700}", "must be at least 784"),
+    ],
+)
+def test_a_wrong_value_is_explained(path, old, new, complaint):
+    changed(path, old, new)
+    (line,) = problems(path)
+    assert complaint in line
+
+
+def test_a_recipe_without_a_preset_spells_its_model_out(path, tmp_path):
+    data = yaml.safe_load(TINY)
+    data["model"] = PRESETS["seed-tiny"].model_dump(mode="json", exclude={"preset"})
+    own = tmp_path / "own.yaml"
+    own.write_text(yaml.safe_dump(data), encoding="utf-8")
+    assert load_recipe(own).model == PRESETS["seed-tiny"].model_copy(update={"preset": "custom"})
+    changed(path, "  preset: seed-tiny\n  language: {depth: 2}", "  language: {depth: 2}")
+    found = problems(path)
+    assert any(line.startswith("model.vision: missing") for line in found)
+    assert any(line.startswith("model.language.width: missing") for line in found)
+
+
+def test_find_recipe(path, tmp_path, monkeypatch):
+    assert find_recipe(path) == path
+    assert find_recipe(str(path)) == path
+    with pytest.raises(UsageError, match=r"nowhere: no such recipe file; shipped recipes:"):
+        find_recipe("nowhere")
+    with pytest.raises(UsageError, match="no such recipe file"):
+        find_recipe(tmp_path)
+
+
+def test_shipped_recipes_are_found_by_name_but_an_own_file_wins(tmp_path, monkeypatch):
+    from vergence import recipe
+
+    shipped, work = tmp_path / "shipped", tmp_path / "work"
+    shipped.mkdir()
+    work.mkdir()
+    (shipped / "small.yaml").write_text(TINY, encoding="utf-8")
+    monkeypatch.setattr(recipe.resources, "files", lambda package: shipped)
+    monkeypatch.chdir(work)
+    for name in ("small", "small.yaml", "recipes/small.yaml", Path("recipes/small")):
+        assert find_recipe(name) == shipped / "small.yaml"
+    for name in ("other/small.yaml", "small.json", "../small"):
+        with pytest.raises(UsageError, match="shipped recipes: small"):
+            find_recipe(name)
+    (work / "small.yaml").write_text(TINY, encoding="utf-8")
+    assert find_recipe("small.yaml") == Path("small.yaml")
+
+
+def test_every_shipped_recipe_is_valid():
+    from importlib import resources
+
+    folder = Path(str(resources.files("vergence.recipes")))
+    for path in sorted(folder.glob("*.yaml")):
+        assert load_recipe(path, names=NAMES).stages

@@ -1,0 +1,255 @@
+"""The `vergence` command. Each subcommand calls one function of one room; torch is imported only where it is needed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vergence import __version__
+from vergence.errors import VergenceError
+
+EPILOG = """exit codes: 0 done, 1 failure, 2 wrong usage or configuration, 3 unusable data, 130 stopped by Ctrl-C"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = build_parser()
+    arguments, rest = parser.parse_known_args(argv)
+    # argparse stops taking KEY=VALUE once an option stood between them.
+    if any(word.startswith("-") for word in rest) or (rest and not hasattr(arguments, "overrides")):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        arguments.overrides += rest
+    try:
+        return int(arguments.run(arguments))
+    except VergenceError as error:
+        print(f"vergence: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("vergence: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with all subcommands."""
+    parser = argparse.ArgumentParser(
+        prog="vergence", description="Build, train, evaluate and talk to vision-language models.", epilog=EPILOG
+    )
+    parser.add_argument("--version", action="version", version=f"vergence {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(commands)
+    _add_eval(commands)
+    _add_chat(commands)
+    _add_config(commands)
+    _add_data(commands)
+    _add_tokenizer(commands)
+    _add_report(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("train", help="train a recipe; run again to go on where it was stopped")
+    _recipe_arguments(parser)
+    parser.add_argument("--output", type=Path, help="the run's folder (default: runs/NAME)")
+    parser.add_argument("--device", default="cpu", help="torch device (default: cpu)")
+    parser.set_defaults(run=_train)
+
+
+def _add_eval(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("eval", help="score a checkpoint on held-out pictures, beside its blind score")
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint or run folder")
+    parser.add_argument("--task", action="append", default=[], help="a task (see `vergence data list`); repeatable")
+    parser.add_argument("--samples", type=int, default=300, help="held-out samples per task (default: 300)")
+    parser.add_argument("--json", type=Path, help="also write the scores to this file")
+    parser.add_argument("--device", default="cpu")
+    parser.set_defaults(run=_eval)
+
+
+def _add_chat(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("chat", help="talk to a checkpoint; with --prompt, one answer")
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint or run folder")
+    parser.add_argument("--image", type=Path, action="append", default=[], help="a picture to attach; repeatable")
+    parser.add_argument("--prompt", help="ask this and print the answer; without it, an interactive chat")
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON, for programs")
+    parser.add_argument("--temperature", type=float, default=0.0, help="0: always the likeliest token (default)")
+    parser.add_argument("--top-p", type=float, default=1.0)
+    parser.add_argument("--top-k", type=int, default=0)
+    parser.add_argument("--max-tokens", type=int, default=256)
+    parser.add_argument("--stop", action="append", default=[], help="end the answer before this text; repeatable")
+    parser.add_argument("--seed", type=int, help="seed of sampled answers")
+    parser.add_argument("--logprobs", action="store_true", help="with --json: the log-probability of each token")
+    parser.add_argument("--device", default="cpu")
+    parser.set_defaults(run=_chat)
+
+
+def _add_config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("config", help="show a recipe with everything filled in, or the schema of recipes")
+    parser.add_argument("what", choices=("show", "schema"))
+    _recipe_arguments(parser)
+    parser.set_defaults(run=_config)
+
+
+def _add_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("data", help="list picture kinds and tasks, or write pictures into a data folder")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="the kinds of pictures and the tasks asked about them")
+    listing.set_defaults(run=_data_list)
+    generate = actions.add_parser("generate", help="write a recipe's conversations and pictures into a folder")
+    _recipe_arguments(generate)
+    generate.add_argument("--stage", help="the stage whose mixture is written (default: the last)")
+    generate.add_argument("--split", choices=("train", "heldout"), default="train")
+    generate.add_argument("--samples", type=int, default=100)
+    generate.add_argument("--output", type=Path, required=True, help="the folder to write; must not exist")
+    generate.set_defaults(run=_data_generate)
+    packing = actions.add_parser("packing", help="pack a stage's mixture and print how full the rows are")
+    _recipe_arguments(packing)
+    packing.add_argument("--stage", help="the stage (default: the last)")
+    packing.add_argument("--rows", type=int, default=100)
+    packing.set_defaults(run=_data_packing)
+
+
+def _add_tokenizer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("tokenizer", help="train a tokenizer on what a recipe's mixtures say")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    train = actions.add_parser("train", help="learn byte-level BPE merges and write tokenizer.json")
+    _recipe_arguments(train)
+    train.add_argument("--vocab-size", type=int, default=400)
+    train.add_argument("--samples", type=int, default=4000, help="conversations read per stage")
+    train.add_argument("--output", type=Path, required=True)
+    train.set_defaults(run=_tokenizer_train)
+
+
+def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("report", help="build a run's report.html from its files")
+    parser.add_argument("run_folder", type=Path)
+    parser.set_defaults(run=_report)
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("demo", help="take a tiny model through its whole life cycle, in about ten minutes")
+    parser.add_argument("--output", type=Path, default=Path("runs/demo"))
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="changes to the recipe `tiny`")
+    parser.set_defaults(run=_demo)
+
+
+def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", help="a recipe file, or the name of a shipped one")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="e.g. stages.pretrain.optimizer.lr=1e-3")
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from vergence.data.catalogue import load_checked_recipe
+
+    recipe = load_checked_recipe(arguments.recipe, arguments.overrides)
+    from vergence.training.trainer import Trainer
+
+    Trainer(recipe, arguments.output or Path("runs") / recipe.name, device=arguments.device).run()
+    return 0
+
+
+def _eval(arguments: argparse.Namespace) -> int:
+    from vergence.evaluation.command import evaluate_checkpoint
+
+    evaluate_checkpoint(
+        arguments.checkpoint,
+        tasks=arguments.task,
+        samples=arguments.samples,
+        device=arguments.device,
+        output=arguments.json,
+    )
+    return 0
+
+
+def _chat(arguments: argparse.Namespace) -> int:
+    from vergence import chat
+    from vergence.inference.sampler import Sampling
+
+    sampling = Sampling(
+        temperature=arguments.temperature,
+        top_p=arguments.top_p,
+        top_k=arguments.top_k,
+        seed=arguments.seed,
+        max_tokens=arguments.max_tokens,
+        stop=tuple(arguments.stop),
+        logprobs=arguments.logprobs,
+    )
+    return chat.main(
+        arguments.checkpoint,
+        images=arguments.image,
+        prompt=arguments.prompt,
+        json_output=arguments.json,
+        sampling=sampling,
+        device=arguments.device,
+    )
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    import json
+
+    from vergence.config import dump_yaml, json_schema
+    from vergence.data.catalogue import load_checked_recipe
+    from vergence.recipe import Recipe
+
+    recipe = load_checked_recipe(arguments.recipe, arguments.overrides)
+    print(dump_yaml(recipe) if arguments.what == "show" else json.dumps(json_schema(Recipe), indent=2), end="\n")
+    return 0
+
+
+def _data_list(_: argparse.Namespace) -> int:
+    from vergence.data.catalogue import TASKS
+
+    print(f"{'task':<10} {'pictures':<12} {'made of':<10} scored by")
+    for task, info in TASKS.items():
+        print(f"{task:<10} {info.kind:<12} {'real' if info.real else 'rendered':<10} {info.metric}")
+    return 0
+
+
+def _data_generate(arguments: argparse.Namespace) -> int:
+    from vergence.data.catalogue import load_checked_recipe
+    from vergence.data.generate import write_folder
+
+    recipe = load_checked_recipe(arguments.recipe, arguments.overrides)
+    count = write_folder(
+        recipe, stage=arguments.stage, split=arguments.split, samples=arguments.samples, output=arguments.output
+    )
+    print(f"{count} conversations in {arguments.output}")
+    return 0
+
+
+def _data_packing(arguments: argparse.Namespace) -> int:
+    from vergence.data.catalogue import load_checked_recipe
+    from vergence.data.generate import packing_report
+
+    print(packing_report(load_checked_recipe(arguments.recipe, arguments.overrides), arguments.stage, arguments.rows))
+    return 0
+
+
+def _tokenizer_train(arguments: argparse.Namespace) -> int:
+    from vergence.data.catalogue import load_checked_recipe
+    from vergence.data.generate import train_tokenizer_on
+
+    recipe = load_checked_recipe(arguments.recipe, arguments.overrides)
+    size = train_tokenizer_on(
+        recipe, samples=arguments.samples, vocab_size=arguments.vocab_size, output=arguments.output
+    )
+    print(f"{size} tokens in {arguments.output}")
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from vergence.evaluation.report import build_report
+
+    print(build_report(arguments.run_folder))
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from vergence.demo import main as demo
+
+    return demo(arguments.output, arguments.overrides)

@@ -1,0 +1,131 @@
+"""The one message schema: what data, chat, training, evaluation and serving call a dialogue.
+
+A `Conversation` is a tuple of `Message`s, a message is a role and a tuple of parts, a part is text or an image. An
+image is held as whatever its origin gave (path, encoded bytes or a decoded `PIL.Image`), and is decoded only by
+`vergence.processing.media`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+
+from vergence.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A run of plain text. Special tokens written in it stay plain text when it is tokenised."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """One image: a path, encoded bytes (PNG, JPEG, WebP, GIF or BMP) or an already decoded picture."""
+
+    image: Path | bytes | Image.Image
+
+
+Part = TextPart | ImagePart
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one side said. `loss` marks an assistant turn whose tokens a training step learns."""
+
+    role: Role
+    parts: tuple[Part, ...]
+    loss: bool = True
+
+    @property
+    def text(self) -> str:
+        """The message's text parts joined, without its images."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A whole dialogue, oldest message first."""
+
+    messages: tuple[Message, ...]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def images(self) -> list[Path | bytes | Image.Image]:
+        """Every image of the dialogue, in reading order."""
+        return [p.image for m in self.messages for p in m.parts if isinstance(p, ImagePart)]
+
+
+def user(*content: str | Path | bytes | Image.Image) -> Message:
+    """A user message from strings (text) and paths, bytes or PIL pictures (images), in the order given."""
+    return Message("user", tuple(TextPart(c) if isinstance(c, str) else ImagePart(c) for c in content))
+
+
+def assistant(text: str, *, loss: bool = True) -> Message:
+    """An assistant message of plain text."""
+    return Message("assistant", (TextPart(text),), loss)
+
+
+def from_json(record: Any, *, folder: Path, where: str) -> Conversation:
+    """Read `{"messages": [{"role", "content"}]}`, where content is a string or a list of typed parts.
+
+    A part is `{"type": "text", "text": ...}` or `{"type": "image", "image": "path relative to folder"}`. Other keys of
+    the record become metadata. Raises `DataError` that names `where` (file and line) and the offending key.
+    """
+    if not isinstance(record, dict) or not isinstance(record.get("messages"), list) or not record["messages"]:
+        raise DataError(f'{where}: expected an object with a non-empty list "messages"')
+    messages = tuple(
+        _message(m, folder=folder, where=f"{where}: messages[{i}]") for i, m in enumerate(record["messages"])
+    )
+    return Conversation(messages, {k: v for k, v in record.items() if k != "messages"})
+
+
+def _message(record: Any, *, folder: Path, where: str) -> Message:
+    if not isinstance(record, dict):
+        raise DataError(f"{where}: expected an object with role and content")
+    role = record.get("role")
+    if role not in get_args(Role):
+        raise DataError(f"{where}.role: {role!r} is not one of {', '.join(get_args(Role))}")
+    content = record.get("content")
+    if isinstance(content, str):
+        content = [{"type": "text", "text": content}]
+    if not isinstance(content, list):
+        raise DataError(f"{where}.content: expected a string or a list of parts")
+    parts = tuple(_part(p, folder=folder, where=f"{where}.content[{i}]") for i, p in enumerate(content))
+    loss = record.get("loss", True)
+    if not isinstance(loss, bool):
+        raise DataError(f"{where}.loss: expected true or false")
+    return Message(cast(Role, role), parts, loss)
+
+
+def _part(record: Any, *, folder: Path, where: str) -> Part:
+    kind = record.get("type") if isinstance(record, dict) else None
+    if kind == "text" and isinstance(record.get("text"), str):
+        return TextPart(record["text"])
+    if kind == "image" and isinstance(record.get("image"), str):
+        path = (folder / record["image"]).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise DataError(f"{where}.image: {record['image']!r} lies outside the data folder")
+        return ImagePart(path)
+    raise DataError(f'{where}: expected {{"type": "text", "text": ...}} or {{"type": "image", "image": "path"}}')
+
+
+def to_json(conversation: Conversation, image_names: Iterable[str]) -> dict[str, Any]:
+    """The inverse of `from_json`; `image_names` are the relative paths under which its images are stored, in order."""
+    names = iter(image_names)
+    messages = []
+    for message in conversation.messages:
+        content = [
+            {"type": "text", "text": p.text} if isinstance(p, TextPart) else {"type": "image", "image": next(names)}
+            for p in message.parts
+        ]
+        messages.append({"role": message.role, "content": content, "loss": message.loss})
+    return {"messages": messages, **conversation.metadata}

@@ -1,0 +1,186 @@
+"""Keys and values of several requests of different lengths, without padded tokens.
+
+Shapes: `T` tokens of a step's packed row, `R` requests, `H` query heads, `K` key/value heads, `D` head size, `L` the
+longest of some requests.
+
+A request lives in a row of the shelf whose capacity is the power of two that holds it, and moves to the next shelf when
+it outgrows that. So one attention call serves all requests of a shelf on a contiguous view, the part that is masked is
+less than half, and growing copies each key only a few times.
+
+```
+step:  [ one token per live request, in the cache's order | prompt | prompt | ... ]   one packed row [T]
+                     |                                        |
+        per shelf: masked attention to what it stores    packed causal attention, then stored
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vergence.inputs import Segments
+from vergence.models.attention import packed_attention
+from vergence.presets import LanguageConfig
+
+SMALLEST_SHELF = 32
+
+
+class _Shelf:
+    """The requests of one capacity: `keys` and `values` `[depth, rows, K, capacity, D]`, live rows in front."""
+
+    def __init__(self, config: LanguageConfig, capacity: int, dtype: torch.dtype, device: torch.device) -> None:
+        self.capacity = capacity
+        self.requests: list[int] = []
+        self.lengths: list[int] = []
+        self.mask = torch.empty(0)
+        shape = (config.depth, 1, config.kv_heads, capacity, config.width // config.heads)
+        # Zeros, not empty memory: a masked value is multiplied by zero, and zero times NaN is NaN.
+        self.keys = torch.zeros(shape, dtype=dtype, device=device)
+        self.values = torch.zeros(shape, dtype=dtype, device=device)
+
+    def add(self, request: int, length: int) -> int:
+        """A cleared row for a request that will hold `length` tokens."""
+        row = len(self.requests)
+        if row == self.keys.shape[1]:
+            self.keys = torch.cat([self.keys, torch.zeros_like(self.keys)], dim=1)
+            self.values = torch.cat([self.values, torch.zeros_like(self.values)], dim=1)
+        else:
+            self.keys[:, row] = 0
+            self.values[:, row] = 0
+        self.requests.append(request)
+        self.lengths.append(length)
+        return row
+
+    def remove(self, row: int) -> None:
+        """Free a row; the last one takes its place."""
+        last = len(self.requests) - 1
+        if row != last:
+            self.keys[:, row] = self.keys[:, last]
+            self.values[:, row] = self.values[:, last]
+            self.requests[row], self.lengths[row] = self.requests[last], self.lengths[last]
+        self.requests.pop()
+        self.lengths.pop()
+
+    def prepare(self) -> None:
+        """Make room for one more token in each row, and the mask `[R, 1, 1, L]` of what each row may attend to."""
+        self.slots = torch.tensor(self.lengths, device=self.keys.device)
+        self.rows = torch.arange(len(self.lengths), device=self.keys.device)
+        self.lengths = [length + 1 for length in self.lengths]
+        self.longest = max(self.lengths)
+        self.mask = (torch.arange(self.longest, device=self.keys.device) <= self.slots[:, None])[:, None, None]
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """One new token per row: `query` `[R, H, D]`, `key`, `value` `[R, K, D]` -> `[R, H, D]`."""
+        count, heads, size = query.shape
+        keys, values = self.keys[layer], self.values[layer]
+        keys[self.rows, :, self.slots] = key.to(keys.dtype)
+        values[self.rows, :, self.slots] = value.to(values.dtype)
+        # The query heads that share a key head become queries of one head: no key is repeated.
+        grouped = query.view(count, keys.shape[1], -1, size)
+        seen = (slice(count), slice(None), slice(self.longest))
+        return F.scaled_dot_product_attention(
+            grouped, keys[seen].to(query.dtype), values[seen].to(query.dtype), attn_mask=self.mask
+        ).reshape(count, heads, size)
+
+
+class KeyValueCache:
+    """The cache of all live requests. Requests are named by numbers of the caller's choice.
+
+    Each step: `begin` says which prompts join and tells the order of the others, then one forward pass of the model
+    runs over that row. `release` drops a request.
+    """
+
+    def __init__(self, config: LanguageConfig, *, dtype: torch.dtype, device: torch.device) -> None:
+        self.config, self.dtype, self.device = config, dtype, device
+        self._shelves: dict[int, _Shelf] = {}
+        self._decoding: list[_Shelf] = []
+        self._prompts: list[tuple[_Shelf, int]] = []
+        self._segments: Segments | None = None
+
+    @property
+    def live(self) -> list[int]:
+        """The stored requests, in the order in which a step's row must hold their tokens (until the next `begin`)."""
+        return [request for shelf in self._shelves.values() for request in shelf.requests]
+
+    def length(self, request: int) -> int:
+        """How many tokens of a request are stored."""
+        shelf, row = self._find(request)
+        return shelf.lengths[row]
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the keys and values take."""
+        return sum(2 * shelf.keys.numel() * shelf.keys.element_size() for shelf in self._shelves.values())
+
+    def begin(self, prompts: Sequence[tuple[int, int]] = ()) -> list[int]:
+        """Prepare a step: `prompts` (request, length) join. Returns the order of the requests that were live before.
+
+        The step's row holds one token of each of these, in this order, then the prompts in theirs.
+        """
+        for capacity, shelf in list(self._shelves.items()):
+            for row in reversed(range(len(shelf.requests))):
+                if shelf.lengths[row] == capacity:
+                    self._move_up(shelf, row)
+        order = self.live
+        if known := {request for request, _ in prompts} & set(order):
+            raise ValueError(f"requests {sorted(known)} are in the cache already")
+        self._decoding = [shelf for shelf in self._shelves.values() if shelf.requests]
+        for shelf in self._decoding:
+            shelf.prepare()
+        self._counts = [len(shelf.requests) for shelf in self._decoding]
+        self._segments = Segments.from_lengths([length for _, length in prompts]) if prompts else None
+        self._lengths = [length for _, length in prompts]
+        self._prompts = []
+        for request, length in prompts:
+            shelf = self._shelf(length)
+            self._prompts.append((shelf, shelf.add(request, length)))
+        return order
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Store the row's keys and values `[T, K, D]`; attend `query` `[T, H, D]`, each to its own request's past."""
+        counts = [*self._counts, query.shape[0] - sum(self._counts)]
+        parts = list(zip(query.split(counts), key.split(counts), value.split(counts), strict=True))
+        new_query, new_key, new_value = parts.pop()
+        outputs = [shelf.attend(layer, *part) for shelf, part in zip(self._decoding, parts, strict=True)]
+        if self._segments is not None:
+            outputs.append(packed_attention(new_query, new_key, new_value, self._segments, causal=True))
+            start = 0
+            for (shelf, row), length in zip(self._prompts, self._lengths, strict=True):
+                shelf.keys[layer, row, :, :length] = new_key[start : start + length].transpose(0, 1)
+                shelf.values[layer, row, :, :length] = new_value[start : start + length].transpose(0, 1)
+                start += length
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    def release(self, request: int) -> None:
+        """Forget a request. Its row is used again; a shelf without requests gives its memory back."""
+        shelf, row = self._find(request)
+        shelf.remove(row)
+        if not shelf.requests:
+            del self._shelves[shelf.capacity]
+
+    def _find(self, request: int) -> tuple[_Shelf, int]:
+        for shelf in self._shelves.values():
+            if request in shelf.requests:
+                return shelf, shelf.requests.index(request)
+        raise KeyError(f"request {request} is not in the cache")
+
+    def _shelf(self, length: int) -> _Shelf:
+        """The shelf for a request of this many tokens: it has room for all of them."""
+        capacity = max(SMALLEST_SHELF, 1 << (length - 1).bit_length())
+        if capacity not in self._shelves:
+            self._shelves[capacity] = _Shelf(self.config, capacity, self.dtype, self.device)
+        return self._shelves[capacity]
+
+    def _move_up(self, shelf: _Shelf, row: int) -> None:
+        request, length = shelf.requests[row], shelf.lengths[row]
+        target = self._shelf(length + 1)
+        new = target.add(request, length)
+        target.keys[:, new, :, :length] = shelf.keys[:, row, :, :length]
+        target.values[:, new, :, :length] = shelf.values[:, row, :, :length]
+        shelf.remove(row)
+        if not shelf.requests:
+            del self._shelves[shelf.capacity]

@@ -1,0 +1,207 @@
+"""The tensors that processing hands to a model: one sample, and several samples packed end to end.
+
+Shapes: `T` tokens of a row, `S` samples in it, `P` patches, `N` images, `V` visual tokens. There is no padding: a
+`PackedBatch` is one row, and `cu_seqlens` (cumulative lengths, first 0, last `T`) marks the borders that attention
+never crosses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+IGNORE = -100  # the label of a token that carries no loss
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInputs:
+    """One processed sample.
+
+    `input_ids` `[T]` int64; `labels` `[T]` int64, equal to `input_ids` where the token is learned and `IGNORE`
+    elsewhere; `patches` `[P, patch*patch*3]` uint8, image after image; `grids` `[N, 2]` int64, rows and columns of
+    patches of each image; `visual_positions` `[V]` int64, where each visual token stands in `input_ids`.
+    """
+
+    input_ids: Tensor
+    labels: Tensor
+    patches: Tensor
+    grids: Tensor
+    visual_positions: Tensor
+
+    def __len__(self) -> int:
+        return int(self.input_ids.numel())
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Neighbouring segments of similar length that one attention call serves: `count` of them, the longest `length`.
+
+    `tokens` is how many tokens they hold together. Where their lengths differ, `gather` `[count * length]` picks the
+    bucket's tokens into equal slots (a slot past a segment's end repeats that segment's last token), `scatter`
+    `[tokens]` picks the answers out again, and `beyond` `[count, length]` marks the slots past the end.
+    """
+
+    count: int
+    length: int
+    tokens: int
+    gather: Tensor | None = None
+    scatter: Tensor | None = None
+    beyond: Tensor | None = None
+
+    @classmethod
+    def of(cls, lengths: Sequence[int]) -> Bucket:
+        """The bucket of segments with these lengths."""
+        longest, total = max(lengths), sum(lengths)
+        if min(lengths) == longest:
+            return cls(len(lengths), longest, total)
+        sizes = torch.tensor(lengths)
+        starts = sizes.cumsum(0) - sizes
+        place = torch.arange(longest)
+        beyond = place >= sizes[:, None]
+        gather = (starts[:, None] + torch.minimum(place, sizes[:, None] - 1)).flatten()
+        return cls(len(lengths), longest, total, gather, (~beyond).flatten().nonzero().squeeze(1), beyond)
+
+    def to(self, device: torch.device | str) -> Bucket:
+        """The same bucket with its tensors on `device`."""
+        if self.gather is None or self.scatter is None or self.beyond is None:
+            return self
+        moved = (x.to(device) for x in (self.gather, self.scatter, self.beyond))
+        return Bucket(self.count, self.length, self.tokens, *moved)
+
+
+SIMILAR = 1.3  # the longest segment of a bucket is at most so many times its shortest
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """The borders inside a packed row: `cu_seqlens` `[S + 1]` int64, and ready-made plans for what works by segment.
+
+    A run `(start, count, length)` says that from token `start` on stand `count` segments of exactly `length` tokens.
+    `buckets` group neighbours of similar length for attention. Both cover the row exactly, in order.
+    """
+
+    cu_seqlens: Tensor
+    runs: tuple[tuple[int, int, int], ...]
+    buckets: tuple[Bucket, ...]
+
+    @classmethod
+    def from_lengths(cls, lengths: Sequence[int]) -> Segments:
+        """Segments of these lengths, in this order; neighbours of equal length share a run. Lengths are positive."""
+        if any(length <= 0 for length in lengths):
+            raise ValueError(f"segment lengths must be positive, got {list(lengths)}")
+        runs: list[tuple[int, int, int]] = []
+        start = 0
+        for length in lengths:
+            if runs and runs[-1][2] == length:
+                runs[-1] = (runs[-1][0], runs[-1][1] + 1, length)
+            else:
+                runs.append((start, 1, length))
+            start += length
+        groups: list[list[int]] = []
+        for length in lengths:
+            if groups and max(*groups[-1], length) <= SIMILAR * min(*groups[-1], length):
+                groups[-1].append(length)
+            else:
+                groups.append([length])
+        return cls(torch.tensor([0, *lengths]).cumsum(0), tuple(runs), tuple(Bucket.of(group) for group in groups))
+
+    @property
+    def total(self) -> int:
+        """Tokens in the row."""
+        return int(self.cu_seqlens[-1])
+
+    def to(self, device: torch.device | str) -> Segments:
+        """The same segments with their tensor on `device`."""
+        return Segments(self.cu_seqlens.to(device), self.runs, tuple(bucket.to(device) for bucket in self.buckets))
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBatch:
+    """Several samples end to end in one row.
+
+    `input_ids`, `labels`, `position_ids` `[T]` int64 (positions restart at each sample; `labels[t]` is the target *of*
+    position `t`, that is the next token of the same sample, or `IGNORE`); `segments` over the `T` tokens; `patches`
+    `[P, patch*patch*3]` uint8; `grids` `[N, 2]`; `image_segments` over the `P` patches; `visual_positions` `[V]`: token
+    index of each visual token, in the order in which the encoder returns them.
+    """
+
+    input_ids: Tensor
+    labels: Tensor
+    position_ids: Tensor
+    segments: Segments
+    patches: Tensor
+    grids: Tensor
+    image_segments: Segments
+    visual_positions: Tensor
+
+    def to(self, device: torch.device | str) -> PackedBatch:
+        """The same batch on `device`."""
+        return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+    @property
+    def targets(self) -> int:
+        """How many positions carry loss."""
+        return int((self.labels != IGNORE).sum())
+
+
+def pack(samples: Sequence[ModelInputs]) -> PackedBatch:
+    """Lay samples end to end, in the order given, into one row.
+
+    Images are sorted by size, so that equal and similar ones are neighbours (one attention call serves them all); which token each
+    visual token belongs to is kept in `visual_positions`. Raises `ValueError` for an empty list.
+    """
+    if not samples:
+        raise ValueError("pack needs at least one sample")
+    lengths = [len(sample) for sample in samples]
+    labels, positions = [], []
+    for sample in samples:
+        shifted = torch.full_like(sample.labels, IGNORE)
+        shifted[:-1] = sample.labels[1:]
+        labels.append(shifted)
+        positions.append(torch.arange(len(sample)))
+    patches, grids, image_lengths, visual_positions = _group_images(samples, lengths)
+    return PackedBatch(
+        input_ids=torch.cat([sample.input_ids for sample in samples]),
+        labels=torch.cat(labels),
+        position_ids=torch.cat(positions),
+        segments=Segments.from_lengths(lengths),
+        patches=patches,
+        grids=grids,
+        image_segments=Segments.from_lengths(image_lengths),
+        visual_positions=visual_positions,
+    )
+
+
+def _group_images(
+    samples: Sequence[ModelInputs], lengths: Sequence[int]
+) -> tuple[Tensor, Tensor, list[int], Tensor]:
+    """All images of a row, sorted by size: patches `[P, D]`, grids `[N, 2]`, patches per image, token of each visual."""
+    images: list[tuple[tuple[int, int], Tensor, Tensor]] = []
+    offset = 0
+    for sample, length in zip(samples, lengths, strict=True):
+        counts = sample.grids.prod(dim=1).tolist()
+        total = sum(counts)
+        if sample.patches.shape[0] != total:
+            raise ValueError(f"a sample has {sample.patches.shape[0]} patches, but its grids hold {total}")
+        visual = sample.visual_positions.numel()
+        if total and (not visual or total % visual):
+            raise ValueError(f"a sample has {visual} visual tokens for {total} patches")
+        per_token = total // visual if visual else 1
+        patches = sample.patches.split(counts)
+        tokens = (sample.visual_positions + offset).split([count // per_token for count in counts])
+        grids = [(int(h), int(w)) for h, w in sample.grids.tolist()]
+        images.extend(zip(grids, patches, tokens, strict=True))
+        offset += length
+    images.sort(key=lambda image: (image[0][0] * image[0][1], image[0]))
+    if not images:
+        width = samples[0].patches.shape[1]
+        return torch.empty(0, width, dtype=torch.uint8), torch.empty(0, 2, dtype=torch.long), [], torch.empty(0).long()
+    return (
+        torch.cat([patches for _, patches, _ in images]),
+        torch.tensor([grid for grid, _, _ in images]),
+        [patches.shape[0] for _, patches, _ in images],
+        torch.cat([tokens for _, _, tokens in images]),
+    )

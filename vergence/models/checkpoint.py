@@ -1,0 +1,215 @@
+"""Checkpoints: a folder of safetensors and JSON that appears whole or not at all.
+
+A checkpoint is written into a temporary folder, flushed, and renamed; `manifest.json` lists every file with its size
+and SHA-256, so a truncated, mixed-up or foreign folder is refused by name. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vergence.config import ConfigError, parse
+from vergence.errors import DataError
+from vergence.models.vlm import VLM
+from vergence.presets import ModelConfig
+
+FORMAT = "vergence-checkpoint"
+VERSION = 1
+MANIFEST = "manifest.json"
+PARTIAL = ".partial-"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete checkpoint on disk."""
+
+    path: Path
+    files: Mapping[str, Any]
+
+    def tensors(self, name: str) -> dict[str, Tensor]:
+        """The tensors of `<name>.safetensors`; empty where the checkpoint has no such file."""
+        if f"{name}.safetensors" not in self.files:
+            return {}
+        try:
+            return load_file(self.path / f"{name}.safetensors")
+        except SafetensorError:
+            raise DataError(f"{self.path / name}.safetensors: not a safetensors file") from None
+
+    def json(self, name: str) -> Any:
+        """The content of `<name>.json`. Raises `DataError` where the checkpoint has no such file."""
+        file = self.file(f"{name}.json")
+        try:
+            return json.loads(file.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError):
+            raise DataError(f"{file}: not a JSON file") from None
+
+    def file(self, name: str) -> Path:
+        """The path of one of the checkpoint's files. Raises `DataError` where the checkpoint has no such file."""
+        if name not in self.files:
+            raise DataError(f"{self.path}: this checkpoint has no {name}")
+        return self.path / name
+
+
+def write_checkpoint(
+    path: Path, *, tensors: Mapping[str, Mapping[str, Tensor]], documents: Mapping[str, Any], texts: Mapping[str, str]
+) -> Checkpoint:
+    """Write `<name>.safetensors`, `<name>.json` and text files into the new folder `path`, atomically."""
+    partial = path.with_name(PARTIAL + path.name)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name, group in tensors.items():
+        if group:
+            save_file({k: v.detach().contiguous() for k, v in group.items()}, partial / f"{name}.safetensors")
+    for name, document in documents.items():
+        (partial / f"{name}.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+    for name, text in texts.items():
+        (partial / name).write_text(text, encoding="utf-8")
+    files = {}
+    for file in sorted(partial.iterdir()):
+        flush(file)
+        files[file.name] = {"bytes": file.stat().st_size, "sha256": sha256(file)}
+    manifest = {"format": FORMAT, "version": VERSION, "files": files}
+    (partial / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    flush(partial / MANIFEST)
+    if path.exists():
+        shutil.rmtree(path)
+    partial.rename(path)
+    flush(path.parent)
+    return Checkpoint(path, files)
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Check a folder against its manifest, bytes and hashes. Raises `DataError` that names what is wrong."""
+    if not path.is_dir():
+        raise DataError(f"{path}: no such checkpoint folder")
+    manifest_file = path / MANIFEST
+    if not manifest_file.is_file():
+        raise DataError(f"{path}: not a Vergence checkpoint (it has no {MANIFEST})")
+    try:
+        manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
+        files = dict(manifest["files"])
+        expected = {name: (int(entry["bytes"]), str(entry["sha256"])) for name, entry in files.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise DataError(f"{manifest_file}: damaged or not a Vergence manifest") from None
+    if manifest.get("format") != FORMAT:
+        raise DataError(f"{path}: not a Vergence checkpoint (format {manifest.get('format')!r})")
+    if manifest.get("version") != VERSION:
+        raise DataError(f"{path}: checkpoint version {manifest.get('version')!r}, this Vergence reads {VERSION}")
+    for name, (size, digest) in expected.items():
+        file = path / name
+        if Path(name).name != name or name in ("", "..") or "\\" in name:
+            raise DataError(f"{manifest_file}: lists {name!r}, which is not a file of this folder")
+        if not file.is_file():
+            raise DataError(f"{file}: missing, though the manifest lists it")
+        if file.stat().st_size != size:
+            raise DataError(f"{file}: truncated or changed ({file.stat().st_size} bytes, the manifest says {size})")
+        if sha256(file) != digest:
+            raise DataError(f"{file}: changed since it was written (its SHA-256 differs from the manifest's)")
+    return Checkpoint(path, files)
+
+
+def complete_checkpoints(folder: Path) -> list[Path]:
+    """The folders that were renamed into place, oldest first by name; partial ones are left out."""
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(PARTIAL))
+
+
+def remove_partial(folder: Path) -> None:
+    """Delete what a killed write left behind."""
+    for path in folder.glob(f"{PARTIAL}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def find_checkpoint(path: Path) -> Path:
+    """A checkpoint folder itself, or the newest checkpoint of a run folder. Raises `DataError`."""
+    if (path / MANIFEST).is_file():
+        return path
+    for candidate in (path / "final", *reversed(complete_checkpoints(path / "checkpoints"))):
+        if candidate.is_dir():
+            return candidate
+    if not path.exists():
+        raise DataError(f"{path}: no such run or checkpoint folder")
+    raise DataError(f"{path}: not a Vergence checkpoint (no {MANIFEST}) and not a run with checkpoints")
+
+
+def save_model(path: Path, model: VLM, *, tokenizer: str) -> Checkpoint:
+    """Write a checkpoint that holds a model alone. `tokenizer` is the content of its `tokenizer.json`."""
+    return write_checkpoint(
+        path,
+        tensors={"model": model.state_dict()},
+        documents={"model": model.config.model_dump(mode="json")},
+        texts={"tokenizer.json": tokenizer},
+    )
+
+
+def load_model(checkpoint: Checkpoint) -> tuple[VLM, ModelConfig]:
+    """The model of a checkpoint, on the CPU in the type it was saved in, and its configuration.
+
+    The names and shapes of the weights must be exactly those of the configuration. Raises `DataError` that names, in
+    one line, what is missing, what is not expected and what has another shape. torch's global random state stays.
+    """
+    document, source = checkpoint.json("model"), str(checkpoint.path / "model.json")
+    if not isinstance(document, dict):
+        raise DataError(f"{source}: expected an object")
+    try:
+        config = parse(ModelConfig, document, source=source)
+    except ConfigError as error:
+        raise DataError("; ".join(str(error).split("\n"))) from None
+    weights = checkpoint.tensors("model")
+    with torch.device("meta"):
+        expected = VLM(config).state_dict()
+    problems = compare_weights(weights, expected)
+    if problems:
+        raise DataError(f"{checkpoint.path / 'model.safetensors'}: doesn't fit model.json: {'; '.join(problems)}")
+    with torch.random.fork_rng(devices=[]):  # building fills the weights at random, only to be replaced here
+        model = VLM(config)
+    model.load_state_dict(weights, assign=True)
+    return model, config
+
+
+def compare_weights(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, show: int = 3) -> list[str]:
+    """What is wrong with the names and shapes of `found`; at most `show` names of each kind are spelled out."""
+    shapes = [
+        f"{name} {list(found[name].shape)} instead of {list(expected[name].shape)}"
+        for name in expected
+        if name in found and found[name].shape != expected[name].shape
+    ]
+    kinds = {
+        "missing": sorted(expected.keys() - found.keys()),
+        "not expected": sorted(found.keys() - expected.keys()),
+        "of another shape": shapes,
+        "not floating-point": sorted(name for name, weight in found.items() if not weight.is_floating_point()),
+    }
+    return [
+        f"{len(names)} {kind} ({', '.join(names[:show])}{', ...' if len(names) > show else ''})"
+        for kind, names in kinds.items()
+        if names
+    ]
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256 in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def flush(path: Path) -> None:
+    """Make sure that a file's content, or a folder's entries, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
