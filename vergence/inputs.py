@@ -150,8 +150,8 @@ class PackedBatch:
 def pack(samples: Sequence[ModelInputs]) -> PackedBatch:
     """Lay samples end to end, in the order given, into one row.
 
-    Images are sorted by size, so that equal and similar ones are neighbours (one attention call serves them all); which token each
-    visual token belongs to is kept in `visual_positions`. Raises `ValueError` for an empty list.
+    Images are sorted by size, so that equal and similar ones are neighbours (one attention call serves them all); which
+    token each visual token belongs to is kept in `visual_positions`. Raises `ValueError` for an empty list.
     """
     if not samples:
         raise ValueError("pack needs at least one sample")
@@ -175,10 +175,8 @@ def pack(samples: Sequence[ModelInputs]) -> PackedBatch:
     )
 
 
-def _group_images(
-    samples: Sequence[ModelInputs], lengths: Sequence[int]
-) -> tuple[Tensor, Tensor, list[int], Tensor]:
-    """All images of a row, sorted by size: patches `[P, D]`, grids `[N, 2]`, patches per image, token of each visual."""
+def _group_images(samples: Sequence[ModelInputs], lengths: Sequence[int]) -> tuple[Tensor, Tensor, list[int], Tensor]:
+    """All images of a row by size: patches `[P, D]`, grids `[N, 2]`, patches per image, the token of each visual one."""
     images: list[tuple[tuple[int, int], Tensor, Tensor]] = []
     offset = 0
     for sample, length in zip(samples, lengths, strict=True):

@@ -130,9 +130,9 @@ _SEED_VIT_532M = ModelConfig(
 # Small enough to train in minutes on two CPU cores; every part of the design is there.
 _SEED_TINY = ModelConfig(
     preset="seed-tiny",
-    vision=VisionConfig(width=192, depth=4, heads=4, mlp_width=768),
-    projector=ProjectorConfig(hidden=384, position_frequencies=4),
-    language=LanguageConfig(vocab_size=512, width=192, depth=4, heads=4, kv_heads=2, mlp_width=512, context=1024),
+    vision=VisionConfig(width=128, depth=3, heads=4, mlp_width=512),
+    projector=ProjectorConfig(hidden=256, position_frequencies=4),
+    language=LanguageConfig(vocab_size=400, width=128, depth=3, heads=4, kv_heads=2, mlp_width=384, context=1024),
     processing=ProcessingConfig(min_pixels=784, max_pixels=64 * 784),
 )
 

@@ -1,6 +1,6 @@
 """A recipe: one YAML file with a model, a data mixture and named stages, validated as a whole.
 
-    recipe = load_recipe("recipes/tiny.yaml", ["stages.pretrain.optimizer.lr=1e-3"])
+recipe = load_recipe("recipes/tiny.yaml", ["stages.pretrain.optimizer.lr=1e-3"])
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The one attention interface: queries, keys and values of a packed row, plus its segments.
 
-Shapes: `T` tokens of the row, `H` query heads, `K` key/value heads (`H` is a multiple of `K`), `D` head size, `G = H/K`.
+Shapes: `T` tokens of the row, `H` query heads, `K` key/value heads (`H` a multiple of `K`), `D` head size, `G = H/K`.
 """
 
 from __future__ import annotations

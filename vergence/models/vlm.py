@@ -20,8 +20,8 @@ from vergence.presets import ModelConfig
 class VLM(nn.Module):
     """Images and text in, scores for the next token out.
 
-        patches [P, patch*patch*3] -> vision -> projector -> visual tokens [V, D] --+
-        input_ids [T] -> language.embed -> [T, D], visual positions replaced by  <--+ -> language -> hidden [T, D]
+    patches [P, patch*patch*3] -> vision -> projector -> visual tokens [V, D] --+
+    input_ids [T] -> language.embed -> [T, D], visual positions replaced by  <--+ -> language -> hidden [T, D]
     """
 
     pixel_mean: Tensor

@@ -70,9 +70,7 @@ class Processor:
         grids = [self.grid(*image_size(image, self.limits)) for image in conversation.images]
         return sum(len(run.ids) for run in self._runs(conversation, grids, "answers", generate))
 
-    def __call__(
-        self, conversation: Conversation, *, learn: Learn = "answers", generate: bool = False
-    ) -> ModelInputs:
+    def __call__(self, conversation: Conversation, *, learn: Learn = "answers", generate: bool = False) -> ModelInputs:
         """Process a conversation; with `generate`, the role token of an assistant turn that is to come is appended.
 
         Raises `DataError` for an image that can't be used, or a conversation without messages.

@@ -36,7 +36,9 @@ class AttentionPool(nn.Module):
         key, value = self.key_value(features).unflatten(-1, (2, self.heads, -1)).unbind(1)
         pooled = []
         for start, count, length in segments.runs:
-            k, v = (x.narrow(0, start, count * length).unflatten(0, (count, length)).transpose(1, 2) for x in (key, value))
+            k, v = (
+                x.narrow(0, start, count * length).unflatten(0, (count, length)).transpose(1, 2) for x in (key, value)
+            )
             query = self.query[None, :, None].expand(count, -1, -1, -1)
             pooled.append(F.scaled_dot_product_attention(query, k, v).flatten(1))
         return self.out(torch.cat(pooled))
@@ -90,7 +92,7 @@ class SigLIPHead(nn.Module):
         self.bias = nn.Parameter(torch.tensor(-10.0))
 
     def forward(self, images: Tensor, captions: Tensor, lengths: list[int]) -> Tensor:
-        """Images `[N, D]` and their captions' ids, end to end -> the summed loss; a caption's last token stands for it."""
+        """Images `[N, D]`, their captions' ids end to end -> the summed loss; a caption's last token stands for it."""
         segments = Segments.from_lengths(lengths).to(captions.device)
         positions = torch.cat([torch.arange(length, device=captions.device) for length in lengths])
         hidden = self.text(self.text.embed(captions), positions, segments)
@@ -110,7 +112,9 @@ def caption_ids(batch: PackedBatch) -> tuple[Tensor, list[int]]:
 
 def image_of_sample(batch: PackedBatch) -> Tensor:
     """For each sample the index of its image among the row's images `[N]`; raises `ValueError` unless it has one."""
-    per_image = torch.tensor([length for _, count, length in batch.image_segments.runs for _ in range(count)], dtype=torch.long)
+    per_image = torch.tensor(
+        [length for _, count, length in batch.image_segments.runs for _ in range(count)], dtype=torch.long
+    )
     visual_starts = (per_image.cumsum(0) - per_image) * batch.visual_positions.numel() // max(int(per_image.sum()), 1)
     first_tokens = batch.visual_positions[visual_starts.to(batch.visual_positions.device)]
     samples = torch.bucketize(first_tokens, batch.segments.cu_seqlens[1:], right=True)

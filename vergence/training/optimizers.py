@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from vergence.errors import UsageError
 from vergence.recipe import OptimizerConfig, ParameterRule
 
-
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 

@@ -28,7 +28,7 @@ from vergence.evaluation.examples import write_examples
 from vergence.evaluation.history import scores_of
 from vergence.evaluation.report import build_report
 from vergence.evaluation.runner import evaluate
-from vergence.evaluation.scores import Score, table, write_scores
+from vergence.evaluation.scores import Score, from_json, table, write_scores
 from vergence.inference.engine import Engine
 from vergence.inputs import PackedBatch
 from vergence.models.checkpoint import Checkpoint, save_model, write_checkpoint
@@ -49,7 +49,6 @@ from vergence.training.optimizers import (
 )
 from vergence.training.progress import Progress, duration
 from vergence.training.run import Run
-
 
 SKIP_REASONS = 50  # reasons for skipping samples that are counted one by one; further ones together
 
@@ -302,9 +301,9 @@ class Trainer:
         settings = self.recipe.evaluation
         tasks = settings.tasks or tuple(catalogue.TASKS)
         samples = settings.samples if last else settings.stage_samples
-        before = {name: rows for name, rows in scores_of(self.records, []).items()}
+        before = scores_of(self.records, [])
         if stage.name in before and not last:
-            return [Score(**{k: v for k, v in row.items() if k != "stage"}) for row in before[stage.name]]
+            return [from_json(row) for row in before[stage.name]]
         if not samples:
             return []
         torch.set_float32_matmul_precision("highest")

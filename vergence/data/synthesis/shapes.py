@@ -25,6 +25,8 @@ SIDES = ((84, 84), (84, 84), (84, 56), (56, 84))
 LARGEST = {1: 40, 2: 28, 3: 25, 4: 22}
 SMALLEST = {1: 22, 2: 20, 3: 18, 4: 17}
 GAP = 3
+NAMELESS = 0.5
+"""Share of the training pictures with one shape in which its colour is any, without a name."""
 
 WORDINGS = {
     "colour": (
@@ -189,8 +191,10 @@ def _questions(rng: random.Random, things: list[Thing], width: int, height: int)
 def draw(split: Split, rng: random.Random) -> Picture:
     """One scene with a question per task."""
     width, height = rng.choice(SIDES)
-    number = rng.choices((1, 2, 3, 4), (2, 1, 1, 1))[0]
+    number = rng.randint(1, 4)
     image = Image.new("RGB", (width, height), background(rng))
+    if split == "train" and number == 1 and rng.random() < NAMELESS:
+        return _nameless(rng, image)
     combos = rng.sample(PAIRS[split], number)
     boxes = _place(rng, number, width, height)
     things = [Thing(*combo, box) for combo, box in zip(combos, boxes, strict=True)]
@@ -203,6 +207,25 @@ def draw(split: Split, rng: random.Random) -> Picture:
         caption=" and ".join([", ".join(names[:-1]), names[-1]] if number > 1 else names),
         questions=_questions(rng, things, width, height),
         items=tuple(f"combo:{t.name}" for t in things),
+        real=False,
+        source="vergence, rendered",
+    )
+
+
+def _nameless(rng: random.Random, image: Image.Image) -> Picture:
+    """One shape of no named colour, asked for its shape alone: shapes are to be known by their outline."""
+    shape = rng.choice(SHAPES)
+    [box] = _place(rng, 1, *image.size)
+    colour = (rng.randint(0, 200), rng.randint(0, 200), rng.randint(0, 200))
+    image.paste(colour, box[:2], mask(shape, box[2] - box[0]))
+    return Picture(
+        image=image,
+        caption=_with_article(shape),
+        questions=(
+            Question("shape", wording(rng, ALONE["shape"]), shape, box),
+            Question("count", wording(rng, WORDINGS["count"]), "1"),
+        ),
+        items=(f"combo:nameless {shape}",),
         real=False,
         source="vergence, rendered",
     )

@@ -56,7 +56,7 @@ class DecoderLayer(nn.Module):
 class Decoder(nn.Module):
     """Token embeddings -> hidden states; `logits` turns hidden states into scores over the vocabulary.
 
-        input_ids [T] -> embed -> [T, D] -> depth x DecoderLayer(RoPE, per sample) -> norm -> [T, D] -> head -> [T, vocab]
+    input_ids [T] -> embed -> [T, D] -> depth x DecoderLayer(RoPE, per sample) -> norm -> [T, D] -> head -> [T, vocab]
     """
 
     def __init__(self, config: LanguageConfig) -> None:

@@ -49,7 +49,7 @@ class VisionBlock(nn.Module):
 class SeedViT(nn.Module):
     """Patches of any number of images of any sizes -> one feature per patch.
 
-        patches [P, 14*14*3] -> linear -> [P, D] -> depth x VisionBlock(2D RoPE, per image) -> norm -> [P, D]
+    patches [P, 14*14*3] -> linear -> [P, D] -> depth x VisionBlock(2D RoPE, per image) -> norm -> [P, D]
     """
 
     def __init__(self, config: VisionConfig) -> None:
