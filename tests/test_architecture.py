@@ -29,6 +29,7 @@ LAYERS: list[set[str]] = [
     {"training"},
     {"posttraining"},
     {"serving"},
+    {"chat"},
     {"demo"},
     {"cli"},
     {"__main__"},

@@ -14,8 +14,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
-import torch
-
 from vergence.conversation import Conversation, Message, assistant, to_json, user
 from vergence.errors import DataError, UsageError, VergenceError
 from vergence.inference.engine import Engine
@@ -61,7 +59,7 @@ def main(
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that can't show a character gets a question mark
             stream.reconfigure(errors="replace")
-    engine = Engine.load(checkpoint, device=_device(device))
+    engine = Engine.load(checkpoint, device=device)
     if prompt is None:
         return interactive(engine, images=images, sampling=sampling)
     if json_output:
@@ -259,15 +257,6 @@ class Session:
         except OSError as error:
             raise DataError(f"{path}: can't be written ({error.strerror})") from None
         _notice(f"saved {len(self.messages)} messages to {path}")
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise UsageError(f"device {name!r} is not available here") from None
-    return device
 
 
 def _printable(text: str) -> str:

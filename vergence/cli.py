@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest:
         arguments.overrides += rest
     try:
-        return int(arguments.run(arguments))
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()
+        return code
     except VergenceError as error:
         print(f"vergence: {error}", file=sys.stderr)
         return error.exit_code
@@ -31,7 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("vergence: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        # Whoever read our output is gone. What is still buffered goes nowhere, or Python would complain at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:  # a full disk, a folder that can't be written
+        print(f"vergence: {error}", file=sys.stderr)
         return 1
 
 
@@ -65,7 +72,7 @@ def _add_eval(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser = commands.add_parser("eval", help="score a checkpoint on held-out pictures, beside its blind score")
     parser.add_argument("checkpoint", type=Path, help="a checkpoint or run folder")
     parser.add_argument("--task", action="append", default=[], help="a task (see `vergence data list`); repeatable")
-    parser.add_argument("--samples", type=int, default=300, help="held-out samples per task (default: 300)")
+    parser.add_argument("--samples", type=_count, default=300, help="held-out samples per task (default: 300)")
     parser.add_argument("--json", type=Path, help="also write the scores to this file")
     parser.add_argument("--device", default="cpu")
     parser.set_defaults(run=_eval)
@@ -104,13 +111,13 @@ def _add_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     _recipe_arguments(generate)
     generate.add_argument("--stage", help="the stage whose mixture is written (default: the last)")
     generate.add_argument("--split", choices=("train", "heldout"), default="train")
-    generate.add_argument("--samples", type=int, default=100)
+    generate.add_argument("--samples", type=_count, default=100)
     generate.add_argument("--output", type=Path, required=True, help="the folder to write; must not exist")
     generate.set_defaults(run=_data_generate)
     packing = actions.add_parser("packing", help="pack a stage's mixture and print how full the rows are")
     _recipe_arguments(packing)
     packing.add_argument("--stage", help="the stage (default: the last)")
-    packing.add_argument("--rows", type=int, default=100)
+    packing.add_argument("--rows", type=_count, default=100)
     packing.set_defaults(run=_data_packing)
 
 
@@ -120,7 +127,7 @@ def _add_tokenizer(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     train = actions.add_parser("train", help="learn byte-level BPE merges and write tokenizer.json")
     _recipe_arguments(train)
     train.add_argument("--vocab-size", type=int, default=400)
-    train.add_argument("--samples", type=int, default=4000, help="conversations read per stage")
+    train.add_argument("--samples", type=_count, default=4000, help="conversations read per stage")
     train.add_argument("--output", type=Path, required=True)
     train.set_defaults(run=_tokenizer_train)
 
@@ -141,6 +148,12 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="a recipe file, or the name of a shipped one")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="e.g. stages.pretrain.optimizer.lr=1e-3")
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
+    return int(text)
 
 
 def _train(arguments: argparse.Namespace) -> int:

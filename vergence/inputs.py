@@ -176,7 +176,7 @@ def pack(samples: Sequence[ModelInputs]) -> PackedBatch:
 
 
 def _group_images(samples: Sequence[ModelInputs], lengths: Sequence[int]) -> tuple[Tensor, Tensor, list[int], Tensor]:
-    """All images of a row by size: patches `[P, D]`, grids `[N, 2]`, patches per image, the token of each visual one."""
+    """A row's images, by size: patches `[P, D]`, grids `[N, 2]`, patches per image, the token of each visual token."""
     images: list[tuple[tuple[int, int], Tensor, Tensor]] = []
     offset = 0
     for sample, length in zip(samples, lengths, strict=True):

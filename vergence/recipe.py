@@ -143,9 +143,6 @@ class Recipe(Section):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     seed: int = Field(0, ge=0)
     threads: int | None = Field(None, ge=1, description="CPU threads; empty: as many as torch chooses")
-    matmul_precision: Literal["highest", "high", "medium"] = Field(
-        "highest", description="torch's float32 matmul precision; medium: bfloat16 products where the CPU has them"
-    )
     model: ModelConfig
     stages: tuple[StageConfig, ...] = Field(min_length=1)
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -103,10 +103,18 @@ def test_no_item_is_on_both_sides(kind, drawn):
 
 def test_every_item_lies_on_its_side_by_the_source_itself(drawn):
     """Not only in the pictures drawn here: the pools from which pictures are made are disjoint and cover everything."""
-    assert not set(shapes.PAIRS["train"]) & set(shapes.PAIRS["heldout"])
-    assert len(shapes.PAIRS["train"]) + len(shapes.PAIRS["heldout"]) == 64
-    assert {c for c, _ in shapes.PAIRS["train"]} == set(shapes.COLOURS)
-    assert {s for _, s in shapes.PAIRS["train"]} == set(shapes.SHAPES)
+    held = [
+        (size, colour, shape)
+        for size in shapes.SIZE_NAMES
+        for colour in shapes.COLOURS
+        for shape in shapes.SHAPES
+        if shapes.split_of_thing(size, colour, shape) == "heldout"
+    ]
+    assert len(held) == 24
+    for size in shapes.SIZE_NAMES:  # of each size, every colour and every shape in one thing
+        assert {c for n, c, _ in held if n == size} == set(shapes.COLOURS)
+        assert {s for n, _, s in held if n == size} == set(shapes.SHAPES)
+    assert len({(c, s) for _, c, s in held}) == 24, "no pair of colour and shape is held out in every size"
     assert not set(text.words("train")) & set(text.words("heldout"))
     assert not {f.family for fs in fonts.fonts("train") for f in fs} & {
         f.family for fs in fonts.fonts("heldout") for f in fs
@@ -217,7 +225,7 @@ def test_wordings_vary(drawn):
 
 
 def scene(picture: Picture) -> list[tuple[str, str]]:
-    return [tuple(item.removeprefix("combo:").split()) for item in picture.items]  # type: ignore[misc]
+    return [tuple(item.split()[1:]) for item in picture.items]  # type: ignore[misc]
 
 
 def test_boxes_are_tight_by_the_pixels(drawn):

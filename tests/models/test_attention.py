@@ -1,4 +1,4 @@
-"""Packed attention: both ways to compute it agree with the definition, and segments never see each other."""
+"""Packed attention: it agrees with the definition, and segments never see each other."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from vergence.inputs import Segments
-from vergence.models import attention
-from vergence.models.attention import SHORT, packed_attention
+from vergence.models.attention import packed_attention
 
-LENGTHS = [[5], [1], [1, 1, 1], [3, 3, 7, 1, 7, 7], [20, 23, 23, 22, 9, 8, 8], [SHORT - 1, SHORT, SHORT, SHORT + 1, 2]]
+LENGTHS = [[5], [1], [1, 1, 1], [3, 3, 7, 1, 7, 7], [20, 23, 23, 22, 9, 8, 8], [200 - 1, 200, 200, 200 + 1, 2]]
 HEADS = [(2, 2), (4, 2), (6, 1)]  # query heads, key/value heads
 
 
@@ -36,18 +35,10 @@ def dense(query: Tensor, key: Tensor, value: Tensor, lengths: list[int], *, caus
     return torch.einsum("hts,shd->thd", weights, value)
 
 
-@pytest.fixture(params=["plain", "fused", "both"])
-def way(request, monkeypatch) -> str:
-    """Which of the two ways short segments take; "both" leaves the choice to their length."""
-    if request.param != "both":
-        monkeypatch.setattr(attention, "SHORT", 10**9 if request.param == "plain" else 0)
-    return request.param
-
-
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize(("heads", "kv_heads"), HEADS)
 @pytest.mark.parametrize("lengths", LENGTHS, ids=str)
-def test_equals_the_definition(lengths, heads, kv_heads, causal, way):
+def test_equals_the_definition(lengths, heads, kv_heads, causal):
     query, key, value = make_heads(lengths, heads, kv_heads)
     found = packed_attention(query, key, value, Segments.from_lengths(lengths), causal=causal)
     assert found.shape == query.shape
@@ -55,8 +46,8 @@ def test_equals_the_definition(lengths, heads, kv_heads, causal, way):
 
 
 @pytest.mark.parametrize("causal", [True, False])
-def test_gradients_equal_those_of_the_definition(causal, way):
-    lengths = [3, 3, 7, 1, 20, 24, 22, SHORT + 2]
+def test_gradients_equal_those_of_the_definition(causal):
+    lengths = [3, 3, 7, 1, 20, 24, 22, 200 + 2]
     ours, theirs = ([x.requires_grad_() for x in make_heads(lengths, 4, 2)] for _ in range(2))
     weight = torch.randn(sum(lengths), 4, 8)
     (packed_attention(*ours, Segments.from_lengths(lengths), causal=causal) * weight).sum().backward()
@@ -66,14 +57,14 @@ def test_gradients_equal_those_of_the_definition(causal, way):
 
 
 @pytest.mark.parametrize("causal", [True, False])
-def test_gradients_are_those_of_finite_differences(causal, way):
+def test_gradients_are_those_of_finite_differences(causal):
     lengths = [2, 2, 1, 4, 5]
     inputs = [x.requires_grad_() for x in make_heads(lengths, 2, 1, size=2, dtype=torch.float64)]
     segments = Segments.from_lengths(lengths)
     assert torch.autograd.gradcheck(lambda q, k, v: packed_attention(q, k, v, segments, causal=causal), inputs)
 
 
-def test_a_segment_of_one_token_is_its_own_value(way):
+def test_a_segment_of_one_token_is_its_own_value():
     query, key, value = make_heads([1, 4, 1], 2, 2)
     for causal in (True, False):
         found = packed_attention(query, key, value, Segments.from_lengths([1, 4, 1]), causal=causal)
@@ -81,8 +72,8 @@ def test_a_segment_of_one_token_is_its_own_value(way):
 
 
 @pytest.mark.parametrize("causal", [True, False])
-@pytest.mark.parametrize("lengths", [[4, 4, 4], [6, 2, 9, 9, 1], [10, 12, 11, 9], [SHORT, SHORT, SHORT + 3]], ids=str)
-def test_changing_one_segment_changes_no_other_at_all(lengths, causal, way):
+@pytest.mark.parametrize("lengths", [[4, 4, 4], [6, 2, 9, 9, 1], [10, 12, 11, 9], [200, 200, 200 + 3]], ids=str)
+def test_changing_one_segment_changes_no_other_at_all(lengths, causal):
     segments = Segments.from_lengths(lengths)
     query, key, value = make_heads(lengths, 4, 2)
     before = packed_attention(query, key, value, segments, causal=causal)
@@ -99,7 +90,7 @@ def test_changing_one_segment_changes_no_other_at_all(lengths, causal, way):
 
 
 @pytest.mark.parametrize("causal", [True, False])
-def test_not_even_nan_crosses_a_border(causal, way):
+def test_not_even_nan_crosses_a_border(causal):
     lengths = [10, 12, 11, 12, 3]
     segments = Segments.from_lengths(lengths)
     inputs = make_heads(lengths, 4, 2)
@@ -120,7 +111,7 @@ def test_not_even_nan_crosses_a_border(causal, way):
             assert all(part.isfinite().all() for part in gradients)
 
 
-def test_a_later_token_changes_no_earlier_one_where_causal(way):
+def test_a_later_token_changes_no_earlier_one_where_causal():
     query, key, value = make_heads([9], 4, 2)
     segments = Segments.from_lengths([9])
     before = packed_attention(query, key, value, segments, causal=True)

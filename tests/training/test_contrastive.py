@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vergence.errors import DataError
 from vergence.inputs import IGNORE, ModelInputs, Segments, pack
 from vergence.models.vlm import VLM
 from vergence.presets import LanguageConfig, ModelConfig, ProjectorConfig, VisionConfig
@@ -151,7 +152,7 @@ def test_every_sample_finds_its_own_image_whatever_the_row_is_sorted_by(order):
     ids=["none", "two", "two and none", "no image in the row"],
 )
 def test_a_sample_without_exactly_one_image_is_refused(samples):
-    with pytest.raises(ValueError, match="exactly one image in every sample"):
+    with pytest.raises(DataError, match="exactly one image in every sample"):
         image_of_sample(pack(samples))
 
 
@@ -159,7 +160,7 @@ def test_a_sample_without_a_caption_is_refused():
     good, silent = make_sample([5], (2, 2)), make_sample([6], (2, 2))
     silent = replace(silent, labels=torch.full_like(silent.labels, IGNORE))
     for samples in ([good, silent], [silent, good]):
-        with pytest.raises(ValueError, match="a caption in every sample"):
+        with pytest.raises(DataError, match="a caption in every sample"):
             caption_ids(pack(samples))
 
 

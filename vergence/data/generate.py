@@ -25,7 +25,7 @@ def write_folder(recipe: Recipe, *, stage: str | None, split: Split, samples: in
     """Write conversations and their pictures as a data folder (`conversations.jsonl`, `images/`), whole or not at all.
 
     The folder can be trained on by source `folder`. Samples that can't be used are left out. Returns how many were
-    written; raises `UsageError` where `output` exists.
+    written; raises `UsageError` where `output` exists and `DataError` where no sample can be used.
     """
     if output.exists():
         raise UsageError(f"{output}: exists already; name a new folder")
@@ -33,19 +33,23 @@ def write_folder(recipe: Recipe, *, stage: str | None, split: Split, samples: in
     partial = output.with_name(output.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "images").mkdir(parents=True)
-    written = 0
+    written, last = 0, ""
     with (partial / "conversations.jsonl").open("w", encoding="utf-8") as file:
         for position in range(samples):
             try:
                 conversation = mixture.conversation(position)
                 names = [f"images/{position:06d}-{i}.png" for i, _ in enumerate(conversation.images)]
                 pictures: list[Image.Image] = [decode_image(image) for image in conversation.images]
-            except DataError:
+            except DataError as error:
+                last = str(error)
                 continue
             for name, picture in zip(names, pictures, strict=True):
                 picture.save(partial / name)
             file.write(json.dumps(to_json(conversation, names)) + "\n")
             written += 1
+    if not written:
+        shutil.rmtree(partial)
+        raise DataError(f"none of {samples} samples can be used; the last: {last}")
     partial.rename(output)
     return written
 

@@ -8,7 +8,7 @@ samples wait in its open rows) rides on the row that it belongs to, so reading a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -97,7 +97,8 @@ class Lane:
         sample = self.processor(self.mixture.conversation(position), learn=self.settings.learn)
         longest = min(self.settings.row_tokens, self.processor.config.language.context)
         if len(sample) > longest:
-            raise DataError(f"sample {position}: {len(sample)} tokens, more than the {longest} that fit; dropped whole")
+            name = self.mixture.name(position)
+            raise DataError(f"{name}: {len(sample)} tokens, more than the {longest} that fit; dropped whole")
         return sample
 
     def next_row(self) -> tuple[Row[tuple[int, ModelInputs]], list[str]]:
@@ -125,7 +126,10 @@ class Lane:
         return LaneState(self.read, tuple(tuple(p for p, _ in row.items) for row in self.packer.rows))
 
 
-class _Rows(IterableDataset[LoadedRow]):
+class _Rows(IterableDataset[LoadedRow | DataError]):
+    """The rows of one worker. An error travels as the last item, since one that is raised in a worker would reach the
+    user with the worker's whole traceback for its text."""
+
     def __init__(
         self, mixture: Mixture, processor: Processor, settings: RowSettings, state: LoaderState, rank: int, ranks: int
     ) -> None:
@@ -133,7 +137,13 @@ class _Rows(IterableDataset[LoadedRow]):
         # A copy: the caller goes on to change its own while lanes here start one after the other.
         self.state, self.rank, self.ranks = LoaderState(state.next_row, dict(state.lanes)), rank, ranks
 
-    def __iter__(self) -> Iterator[LoadedRow]:
+    def __iter__(self) -> Iterator[LoadedRow | DataError]:
+        try:
+            yield from self._rows()
+        except DataError as error:
+            yield error
+
+    def _rows(self) -> Iterator[LoadedRow]:
         info = get_worker_info()
         worker, workers = (info.id, info.num_workers) if info else (0, 1)
         if info:
@@ -168,10 +178,24 @@ def load_rows(
     workers: int = 0,
     rank: int = 0,
     ranks: int = 1,
-) -> Iterator[LoadedRow]:
-    """The endless rows of one rank, from `state` on. Raises `UsageError` where ranks x workers doesn't divide lanes."""
+) -> Generator[LoadedRow, None, None]:
+    """The endless rows of one rank, from `state` on; `close()` ends its workers.
+
+    Raises `UsageError` where ranks x workers doesn't divide lanes.
+    """
     shares = ranks * max(workers, 1)
     if settings.lanes % shares:
         raise UsageError(f"loader.lanes {settings.lanes} must be a multiple of ranks x workers = {ranks} x {workers}")
     rows = _Rows(mixture, processor, settings, state or LoaderState(), rank, ranks)
-    return iter(DataLoader(rows, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None))
+    loader = DataLoader(rows, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
+    return _raising(iter(loader))
+
+
+def _raising(items: Iterator[LoadedRow | DataError]) -> Generator[LoadedRow, None, None]:
+    try:
+        for item in items:
+            if isinstance(item, DataError):
+                raise item
+            yield item
+    finally:
+        del items  # the workers end with the rows, not when somebody forgets an error's traceback

@@ -30,6 +30,10 @@ class Source(Protocol):
         """The sample. Raises `DataError` for one that can't be used."""
         ...
 
+    def name(self, index: int) -> str:
+        """What a message calls the sample: the same in every epoch."""
+        ...
+
     def fingerprint(self) -> str:
         """Changes when the source's content does."""
         ...
@@ -47,6 +51,10 @@ class PictureSource:
         rng = rng_for(self.seed, f"{self.entry.source}/{self.entry.style}", self.split, index)
         return talk(picture, self.entry, rng)
 
+    def name(self, index: int) -> str:
+        """The kind: nobody can look up a drawn picture's number."""
+        return f"a {self.entry.source} picture"
+
     def fingerprint(self) -> str:
         """The kind and its settings; the pictures follow from them and the seed."""
         return f"{self.entry.model_dump_json()}/{self.split}/{self.seed}"
@@ -62,8 +70,15 @@ class ShuffledFolder:
 
     def conversation(self, index: int) -> Conversation:
         """Sample `index` of the endless sequence of shuffled epochs."""
+        return self.folder[self._line(index)]
+
+    def name(self, index: int) -> str:
+        """The file and the line."""
+        return self.folder.where(self._line(index))
+
+    def _line(self, index: int) -> int:
         epoch, place = divmod(index, len(self.folder))
-        return self.folder[int(_permutation(self.seed, epoch, len(self.folder))[place])]
+        return int(_permutation(self.seed, epoch, len(self.folder))[place])
 
     def fingerprint(self) -> str:
         """The hash of the folder's `conversations.jsonl`."""
@@ -132,6 +147,11 @@ class Mixture:
         """The conversation at a position. Raises `DataError` for a sample that can't be used."""
         entry, index = self.place(position)
         return self.sources[entry].conversation(index)
+
+    def name(self, position: int) -> str:
+        """What a message calls the sample at a position."""
+        entry, index = self.place(position)
+        return self.sources[entry].name(index)
 
     def fingerprint(self) -> str:
         """Changes when the order or the content of the data would."""

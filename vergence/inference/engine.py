@@ -57,7 +57,8 @@ class Engine:
         checkpoint = open_checkpoint(find_checkpoint(path))
         tokenizer = Tokenizer.load(str(checkpoint.file("tokenizer.json")))
         model, config = load_model(checkpoint)
-        return cls(model.to(device=device, dtype=dtype), Processor(config, tokenizer), max_batch=max_batch)
+        model = model.to(device=available_device(device), dtype=dtype)
+        return cls(model, Processor(config, tokenizer), max_batch=max_batch)
 
     def scheduler(self) -> Scheduler:
         """A new queue of requests on this model, for callers that drive it step by step."""
@@ -100,3 +101,13 @@ class Engine:
             for running in served:
                 if piece := running.text.take():
                     yield piece
+
+
+def available_device(name: torch.device | str) -> torch.device:
+    """The torch device of that name. Raises `UsageError` where this machine or this torch doesn't have it."""
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise UsageError(f"device {str(name)!r} is not available here") from None
+    return device

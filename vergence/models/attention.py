@@ -1,6 +1,6 @@
 """The one attention interface: queries, keys and values of a packed row, plus its segments.
 
-Shapes: `T` tokens of the row, `H` query heads, `K` key/value heads (`H` a multiple of `K`), `D` head size, `G = H/K`.
+Shapes: `T` tokens of the row, `H` query heads, `K` key/value heads (`H` a multiple of `K`), `D` head size.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vergence.inputs import Segments
-
-# Short segments that a plain product may serve; the scores of longer ones would take too much memory.
-SHORT = 256
 
 
 def packed_attention(query: Tensor, key: Tensor, value: Tensor, segments: Segments, *, causal: bool) -> Tensor:
@@ -28,41 +25,16 @@ def packed_attention(query: Tensor, key: Tensor, value: Tensor, segments: Segmen
         if bucket.gather is not None:
             qkv = [x.index_select(0, bucket.gather) for x in qkv]
         q, k, v = (x.unflatten(0, (bucket.count, bucket.length)) for x in qkv)
-        attend = _plain_attention if bucket.length <= SHORT and _products_are_short(query) else _fused_attention
         # Slots past a segment's end come last, so causal attention never looks at them.
-        mixed = attend(q, k, v, causal=causal, hidden=None if causal else bucket.beyond).flatten(0, 1)
+        mixed = _attend(q, k, v, causal=causal, hidden=None if causal else bucket.beyond).flatten(0, 1)
         outputs.append(mixed if bucket.scatter is None else mixed.index_select(0, bucket.scatter))
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
 
-def _products_are_short(query: Tensor) -> bool:
-    """Whether matrix products run in bfloat16 on a CPU: there, two plain products are twice to eight times as fast as
-    torch's kernel for short segments, while in fp32 the kernel wins (docs/experiments.md).
-    """
-    if query.device.type != "cpu":
-        return False
-    return query.dtype == torch.bfloat16 or torch.get_float32_matmul_precision() == "medium"
-
-
-def _fused_attention(query: Tensor, key: Tensor, value: Tensor, *, causal: bool, hidden: Tensor | None) -> Tensor:
+def _attend(query: Tensor, key: Tensor, value: Tensor, *, causal: bool, hidden: Tensor | None) -> Tensor:
     """`[S, L, H, D]`, `[S, L, K, D]` x 2 -> `[S, L, H, D]` by torch's own kernel; keys `hidden` `[S, L]` are unseen."""
     q, k, v = (x.transpose(1, 2) for x in (query, key, value))
     mask = None if hidden is None else ~hidden[:, None, None, :]
     grouped = q.shape[1] != k.shape[1]
     mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped)
     return mixed.transpose(1, 2)
-
-
-def _plain_attention(query: Tensor, key: Tensor, value: Tensor, *, causal: bool, hidden: Tensor | None) -> Tensor:
-    """The same by its definition, softmax(q k^T / sqrt(D)) v; the query heads of a group are rows of one product."""
-    length, groups = query.shape[1], query.shape[2] // key.shape[2]
-    q = query.unflatten(2, (-1, groups)).permute(0, 2, 3, 1, 4).flatten(2, 3) * query.shape[-1] ** -0.5
-    k, v = key.transpose(1, 2), value.transpose(1, 2)
-    scores = q @ k.transpose(-1, -2)
-    if causal:
-        future = torch.full((length, length), float("-inf"), dtype=scores.dtype, device=scores.device).triu(1)
-        scores = scores + future.repeat(groups, 1)
-    if hidden is not None:
-        scores = scores.masked_fill(hidden[:, None, None, :], float("-inf"))
-    mixed = scores.softmax(dim=-1) @ v
-    return mixed.unflatten(2, (groups, length)).permute(0, 3, 1, 2, 4).flatten(2, 3)

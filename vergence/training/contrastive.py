@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vergence.errors import DataError
 from vergence.inputs import IGNORE, PackedBatch, Segments
 from vergence.models.language.decoder import Decoder
 from vergence.models.vlm import VLM
@@ -68,10 +69,11 @@ class ContrastiveHeads(nn.Module):
     def loss(self, model: VLM, batch: PackedBatch) -> Tensor:
         """Sum over the row's pairs of the chosen losses; the caller divides by their number.
 
-        Every sample of the row must hold one image and a caption that carries loss; raises `ValueError` otherwise.
+        Every sample of the row must hold one image and a caption that carries loss; raises `DataError` otherwise.
         """
         captions, lengths = caption_ids(batch)
-        images = self.pool(model.patch_features(batch), batch.image_segments)[image_of_sample(batch)]
+        order = image_of_sample(batch)
+        images = self.pool(model.patch_features(batch), batch.image_segments)[order]
         total = images.new_zeros(())
         if self.siglip is not None:
             total = total + self.siglip(images, captions, lengths)
@@ -106,12 +108,12 @@ def caption_ids(batch: PackedBatch) -> tuple[Tensor, list[int]]:
     sample = torch.bucketize(learned.nonzero().squeeze(1), batch.segments.cu_seqlens[1:], right=True)
     lengths = torch.bincount(sample, minlength=batch.segments.cu_seqlens.numel() - 1).tolist()
     if min(lengths) == 0:
-        raise ValueError("a contrastive stage needs a caption in every sample")
+        raise DataError("a contrastive stage needs a caption in every sample")
     return batch.labels[learned], lengths
 
 
 def image_of_sample(batch: PackedBatch) -> Tensor:
-    """For each sample the index of its image among the row's images `[N]`; raises `ValueError` unless it has one."""
+    """For each sample the index of its image among the row's images `[N]`; raises `DataError` unless it has one."""
     per_image = torch.tensor(
         [length for _, count, length in batch.image_segments.runs for _ in range(count)], dtype=torch.long
     )
@@ -121,7 +123,7 @@ def image_of_sample(batch: PackedBatch) -> Tensor:
     order = samples.argsort()
     count = batch.segments.cu_seqlens.numel() - 1
     if samples.numel() != count or not torch.equal(samples[order], torch.arange(count, device=samples.device)):
-        raise ValueError("a contrastive stage needs exactly one image in every sample")
+        raise DataError("a contrastive stage needs exactly one image in every sample")
     return order
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,28 @@ class Run:
     """The files of one run. Everything in it is written whole or not at all, but for the last line of the metrics."""
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
-        """Open or create the folder. Raises `UsageError` where it belongs to another recipe."""
+        """Open or create the folder.
+
+        Raises `UsageError` where another recipe has trained in it. Where that one never came to a checkpoint, say for
+        a mistake that is corrected now, the new recipe takes its place.
+        """
         self.path = path
         self.metrics = path / "metrics.jsonl"
         self.checkpoints = path / "checkpoints"
         text = dump_yaml(recipe)
+        self.recipe_digest = sha256(text.encode()).hexdigest()
         stored = path / "recipe.yaml"
-        if stored.is_file() and stored.read_text(encoding="utf-8") != text:
+        old = stored.read_text(encoding="utf-8", errors="replace") if stored.is_file() else None
+        if old not in (None, text) and ((path / "final").exists() or complete_checkpoints(self.checkpoints)):
             raise UsageError(
-                f"{path}: this folder holds a run of another recipe (see {stored}); choose another --output or delete it"
+                f"{path}: this folder holds a run of another recipe (see {stored}); choose another --output, "
+                "or delete the folder"
             )
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
-        if not stored.is_file():
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise UsageError(f"{path}: can't hold a run, there is a file in its place") from None
+        if old != text:
             write_text(stored, text)
         remove_partial(self.checkpoints)
         remove_partial(path)
@@ -42,7 +53,10 @@ class Run:
         if not complete:
             return None
         try:
-            return open_checkpoint(complete[-1])
+            checkpoint = open_checkpoint(complete[-1])
+            if checkpoint.json("data")["recipe"] != self.recipe_digest:
+                raise DataError(f"{complete[-1]}: written by a run of another recipe")
+            return checkpoint
         except DataError as error:
             raise DataError(f"{error}; delete {complete[-1]} to go on from the checkpoint before it") from None
 
@@ -61,7 +75,7 @@ class Run:
     def prune(self, keep: int) -> None:
         """Delete all but the newest `keep` checkpoints and the last one of each stage."""
         complete = complete_checkpoints(self.checkpoints)
-        last_of_stage = {path.name.split("-", 1)[1]: path for path in complete}
+        last_of_stage = {path.name.partition("-")[2]: path for path in complete}
         for path in complete[:-keep]:
             if path not in last_of_stage.values():
                 shutil.rmtree(path, ignore_errors=True)

@@ -6,11 +6,13 @@ the weights were filled. So a run that is killed and started again ends, to the 
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -29,7 +31,7 @@ from vergence.evaluation.history import scores_of
 from vergence.evaluation.report import build_report
 from vergence.evaluation.runner import evaluate
 from vergence.evaluation.scores import Score, from_json, table, write_scores
-from vergence.inference.engine import Engine
+from vergence.inference.engine import Engine, available_device
 from vergence.inputs import PackedBatch
 from vergence.models.checkpoint import Checkpoint, save_model, write_checkpoint
 from vergence.models.vlm import VLM
@@ -82,10 +84,11 @@ class Trainer:
     def __init__(self, recipe: Recipe, folder: Path, *, device: str = "cpu") -> None:
         """Load the newest checkpoint of the folder, or start from the recipe's seed.
 
-        Raises `UsageError` for a folder of another recipe, `DataError` for a damaged checkpoint or changed data.
+        Raises `UsageError` for a folder of another recipe or a stage that can't be trained, and `DataError` for a
+        damaged checkpoint or missing data: before the first stage, also where it is the last one that has the mistake.
         """
         self.recipe = recipe
-        self.device = torch.device(device)
+        self.device = available_device(device)
         self.run_folder = Run(folder, recipe)
         self.progress = Progress()
         self.tokenizer = Tokenizer.load(recipe.model.processing.tokenizer)
@@ -104,14 +107,31 @@ class Trainer:
                 f"going on from {checkpoint.path}: stage {recipe.stages[self.position.stage].name}, "
                 f"step {self.position.step}"
             )
+        self._check_stages()
+
+    def _check_stages(self) -> None:
+        """Raise what would stop a stage that is still to come, named by its stage."""
+        for index, stage in enumerate(self.recipe.stages):
+            if index < self.position.stage:
+                continue
+            try:
+                Mixture(stage.mixture, split="train", seed=stage_seed(self.recipe, index))
+                with torch.device("meta"):
+                    heads = self._new_heads(stage)
+                parameter_groups(named_parameters(self.model, heads), stage.parameters, stage.optimizer.weight_decay)
+            except VergenceError as error:
+                raise type(error)(f"stage {stage.name}: {error}") from None
 
     def run(self) -> list[Score]:
-        """Train every remaining stage, evaluate, write `final/`, `scores.json` and the report; returns the last scores."""
-        torch.set_float32_matmul_precision(self.recipe.matmul_precision)
+        """Train every remaining stage, evaluate, write `final/`, `scores.json` and the report; returns the last scores.
+
+        A run that was finished before is not trained or evaluated again; what it ends with is written anew.
+        """
         stages = self.recipe.stages
         while True:
             stage = stages[self.position.stage]
-            self._train_stage(stage)
+            if self.position.step < stage.steps:
+                self._train_stage(stage)
             last = self.position.stage == len(stages) - 1
             scores = self._evaluate_stage(stage, last=last)
             if last:
@@ -120,17 +140,20 @@ class Trainer:
             self.position.stage += 1
             self.position.step = 0
             self.position.loader = LoaderState()
+            self.position.skipped = Counter()
 
     # One stage
 
     def _train_stage(self, stage: StageConfig) -> None:
         position = self.position
         mixture = Mixture(stage.mixture, split="train", seed=stage_seed(self.recipe, position.stage))
-        fingerprint = sha256(mixture.fingerprint().encode()).hexdigest()
+        fingerprint = sha256(f"{mixture.fingerprint()}|{self.tokenizer.backend.to_str()}".encode()).hexdigest()
         if self.restored and position.step and self.restored.json("data")["fingerprint"] != fingerprint:
-            raise DataError(f"stage {stage.name}: the training data changed since {self.restored.path} was written")
+            raise DataError(
+                f"stage {stage.name}: the training data or the tokenizer changed since {self.restored.path} was written"
+            )
         heads = self._heads(stage)
-        named = [*self.model.named_parameters(), *((f"heads.{n}", p) for n, p in heads_parameters(heads))]
+        named = named_parameters(self.model, heads)
         groups = parameter_groups(named, stage.parameters, stage.optimizer.weight_decay)
         optimizer = adamw(groups, stage.optimizer)
         if self.restored and (position.step or stage.keep_optimizer):
@@ -139,13 +162,12 @@ class Trainer:
             self.progress.line(f"stage {stage.name}: {stage.steps} steps, {stage.objective}")
             self.progress.line(describe(groups, sum(p.numel() for _, p in named)))
         heldout = self._heldout(stage) if position.step < stage.steps else []
-        rows = self._rows(stage, mixture)
         parameters = [p for group in groups for p in group.parameters]
         workers = min(self.threads, stage.rows) if self.device.type == "cpu" else 1
         torch.set_num_threads(1 if workers > 1 else self.threads)
         self.model.train()
         meter = Meter()
-        with ThreadPoolExecutor(workers) as executor:
+        with closing(self._rows(stage, mixture)) as rows, ThreadPoolExecutor(workers) as executor:
             while position.step < stage.steps:
                 started = time.monotonic()
                 rate = learning_rate(position.step, stage.steps, stage.optimizer)
@@ -154,31 +176,50 @@ class Trainer:
                 batches = [row.batch.to(self.device) for row in loaded]
                 loss = self._gradients(stage, heads, batches, parameters, executor)
                 norm = float(nn.utils.clip_grad_norm_(parameters, stage.optimizer.clip))
-                if norm != norm or loss != loss:
+                if not (math.isfinite(norm) and math.isfinite(loss)):
                     raise VergenceError(
                         f"stage {stage.name}, step {position.step}: the loss is {loss}, the gradient's norm {norm}; "
                         f"lower stages.{stage.name}.optimizer.lr"
                     )
                 optimizer.step()
-                self._advance(loaded, time.monotonic() - started)
-                meter.add(loss, sum(b.input_ids.numel() for b in batches), stage, time.monotonic() - started)
-                self._report(stage, meter, rate, norm)
+                seconds = time.monotonic() - started
+                tokens = sum(batch.input_ids.numel() for batch in batches)
+                self._advance(loaded, tokens, seconds)
+                meter.add(loss, tokens / seconds)
+                self._show(stage, meter, rate)
+                self.run_folder.log(
+                    {
+                        "kind": "train",
+                        **self._place(stage),
+                        "loss": loss,
+                        "lr": rate,
+                        "grad_norm": norm,
+                        "tokens_per_second": tokens / seconds,
+                        "utilisation": tokens / (stage.rows * stage.row_tokens),
+                        "seconds": position.seconds,
+                    }
+                )
                 done = position.step == stage.steps
                 if heldout and (position.step % self.recipe.evaluation.every_steps == 0 or done):
                     self._log_heldout(stage, heads, heldout, executor)
                 if done or position.step % self.recipe.checkpoint.every_steps == 0:
                     self._save(stage, heads, optimizer, fingerprint)
+        if position.skipped:
+            self.progress.line(f"stage {stage.name}: {position.skipped.total()} samples skipped")
+
+    def _new_heads(self, stage: StageConfig) -> ContrastiveHeads | None:
+        return ContrastiveHeads(self.recipe.model, stage.losses) if stage.objective == "contrastive" else None
 
     def _heads(self, stage: StageConfig) -> ContrastiveHeads | None:
-        if stage.objective != "contrastive":
+        heads = self._new_heads(stage)
+        if heads is None:
             return None
-        heads = ContrastiveHeads(self.recipe.model, stage.losses)
         heads.initialise(self.recipe.seed + 1)
         if self.restored and self.position.step:
             heads.load_state_dict(self.restored.tensors("heads"))
         return heads.to(self.device)
 
-    def _rows(self, stage: StageConfig, mixture: Mixture) -> Iterator[LoadedRow]:
+    def _rows(self, stage: StageConfig, mixture: Mixture) -> Generator[LoadedRow, None, None]:
         loader = self.recipe.loader
         settings = RowSettings(stage.row_tokens, loader.lanes, loader.open_rows, learn_of(stage))
         return load_rows(mixture, self.processor, settings, state=self.position.loader, workers=loader.workers)
@@ -198,22 +239,24 @@ class Trainer:
     def _loss(self, heads: ContrastiveHeads | None, batch: PackedBatch) -> Tensor:
         return self.model.loss(batch) if heads is None else heads.loss(self.model, batch)
 
-    def _advance(self, loaded: list[LoadedRow], seconds: float) -> None:
+    def _advance(self, loaded: list[LoadedRow], tokens: int, seconds: float) -> None:
         position = self.position
         for row in loaded:
             position.loader.after(row)
             for reason in row.skipped:
                 known = reason in position.skipped or len(position.skipped) < SKIP_REASONS
-                position.skipped[reason if known else "other reasons"] += 1
-                self.progress.line(f"skipped: {reason}")
+                counted = reason if known else "other reasons"
+                if not position.skipped[counted]:  # each epoch meets it again: the first time is told, all are counted
+                    self.progress.line(f"skipped: {reason}")
+                position.skipped[counted] += 1
         position.step += 1
         position.global_step += 1
-        position.tokens += sum(row.batch.input_ids.numel() for row in loaded)
+        position.tokens += tokens
         position.seconds += seconds
 
     # What is written on the way
 
-    def _report(self, stage: StageConfig, meter: Meter, rate: float, norm: float) -> None:
+    def _show(self, stage: StageConfig, meter: Meter, rate: float) -> None:
         position = self.position
         left = sum(s.steps * s.row_tokens * s.rows for s in self.recipe.stages[position.stage + 1 :])
         left += (stage.steps - position.step) * stage.row_tokens * stage.rows
@@ -221,19 +264,6 @@ class Trainer:
             f"{stage.name} {position.step}/{stage.steps}  loss {meter.loss:.3f}  lr {rate:.2e}  "
             f"{meter.tokens_per_second:,.0f} tokens/s  {duration(left / max(meter.tokens_per_second, 1e-9))} left"
         )
-        if position.step % LOG_EVERY == 0 or position.step == stage.steps:
-            self.run_folder.log(
-                {
-                    "kind": "train",
-                    **self._place(stage),
-                    "loss": meter.window_loss(),
-                    "lr": rate,
-                    "grad_norm": norm,
-                    "tokens_per_second": meter.tokens_per_second,
-                    "utilisation": meter.utilisation,
-                    "seconds": position.seconds,
-                }
-            )
 
     def _place(self, stage: StageConfig) -> dict[str, Any]:
         position = self.position
@@ -289,7 +319,7 @@ class Trainer:
             documents={
                 "model": self.recipe.model.model_dump(mode="json"),
                 "state": position.to_json(),
-                "data": {"fingerprint": fingerprint},
+                "data": {"recipe": self.run_folder.recipe_digest, "fingerprint": fingerprint},
             },
             texts={"tokenizer.json": self.tokenizer.backend.to_str()},
         )
@@ -302,11 +332,10 @@ class Trainer:
         tasks = settings.tasks or tuple(catalogue.TASKS)
         samples = settings.samples if last else settings.stage_samples
         before = scores_of(self.records, [])
-        if stage.name in before and not last:
+        if stage.name in before:
             return [from_json(row) for row in before[stage.name]]
         if not samples:
             return []
-        torch.set_float32_matmul_precision("highest")
         torch.set_num_threads(self.threads)
         self.progress.line(f"evaluating {len(tasks)} tasks after stage {stage.name}")
         engine = Engine(self.model, self.processor, max_batch=settings.batch)
@@ -321,14 +350,14 @@ class Trainer:
         )
         self.position.seconds += time.monotonic() - started
         self.model.train()
-        torch.set_float32_matmul_precision(self.recipe.matmul_precision)
+        if last:
+            write_examples(self.run_folder.path, evaluation.examples)
+        # The record comes last: a stage that has one isn't evaluated again.
         rows = [score.to_json(stage.name) for score in evaluation.scores]
         record = {"kind": "scores", **self._place(stage), "scores": rows}
         self.run_folder.log(record)
         self.records.append(record)
         self.progress.line(table(evaluation.scores))
-        if last:
-            write_examples(self.run_folder.path, evaluation.examples)
         return evaluation.scores
 
     def _finish(self) -> None:
@@ -339,33 +368,20 @@ class Trainer:
         self.progress.line(f"report: {build_report(folder)}")
 
 
-LOG_EVERY = 10  # steps between two lines of training metrics
-
-
 class Meter:
-    """Smoothed loss and speed for the progress line, and averages since the last logged line."""
+    """Smoothed loss and speed for the progress line."""
 
     def __init__(self) -> None:
         self.loss = 0.0
         self.tokens_per_second = 0.0
-        self.utilisation = 0.0
         self._steps = 0
-        self._losses: list[float] = []
 
-    def add(self, loss: float, tokens: int, stage: StageConfig, seconds: float) -> None:
+    def add(self, loss: float, tokens_per_second: float) -> None:
         """Take in one step."""
         self._steps += 1
         weight = max(0.05, 1 / self._steps)
         self.loss += weight * (loss - self.loss)
-        self.tokens_per_second += weight * (tokens / seconds - self.tokens_per_second)
-        self.utilisation += weight * (tokens / (stage.rows * stage.row_tokens) - self.utilisation)
-        self._losses.append(loss)
-
-    def window_loss(self) -> float:
-        """The mean loss since the last call."""
-        mean = sum(self._losses) / len(self._losses)
-        self._losses.clear()
-        return mean
+        self.tokens_per_second += weight * (tokens_per_second - self.tokens_per_second)
 
 
 def stage_seed(recipe: Recipe, index: int) -> int:
@@ -383,9 +399,10 @@ def loss_units(heads: ContrastiveHeads | None, batch: PackedBatch) -> int:
     return batch.targets if heads is None else batch.segments.cu_seqlens.numel() - 1
 
 
-def heads_parameters(heads: ContrastiveHeads | None) -> list[tuple[str, nn.Parameter]]:
-    """The named parameters of the heads, none where there are none."""
-    return list(heads.named_parameters()) if heads else []
+def named_parameters(model: VLM, heads: ContrastiveHeads | None) -> list[tuple[str, nn.Parameter]]:
+    """All parameters that the rules of a stage speak of: the model's, and the heads' as `heads.*`."""
+    extra = heads.named_parameters() if heads else ()
+    return [*model.named_parameters(), *((f"heads.{name}", parameter) for name, parameter in extra)]
 
 
 def available_cores() -> int:

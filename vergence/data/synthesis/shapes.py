@@ -1,7 +1,9 @@
 """Scenes of one to four coloured shapes, asked for colour, shape, count, relative position, boxes and points.
 
-Held out are (colour, shape) pairs: every colour and every shape is trained on, but a held-out pair is never in a
-training picture, and a held-out picture shows nothing but held-out pairs. No picture shows the same pair twice, so
+Held out are things, that is a size, a colour and a shape together, such as "small red circle": a held-out thing is
+never in a training picture, and a held-out picture shows nothing but held-out things. (Holding out pairs of a colour
+and a shape in every size teaches the opposite of what is asked: a model that never sees a red circle learns that what
+is red is no circle. docs/experiments.md has the figures.) No picture shows the same pair of colour and shape twice, so
 "the red circle" always names one object.
 """
 
@@ -19,14 +21,13 @@ from vergence.data.synthesis.palette import COLOURS, background, jitter
 from vergence.processing.coordinates import format_box, format_point
 
 SHAPES = ("circle", "square", "triangle", "star", "cross", "diamond", "heart", "ring")
+COLOUR_NAMES = tuple(COLOURS)
 SIDES = ((84, 84), (84, 84), (84, 56), (56, 84))
 """Picture sizes, drawn independently of the scene so that a size says nothing about the answer."""
 
 LARGEST = {1: 40, 2: 28, 3: 25, 4: 22}
 SMALLEST = {1: 22, 2: 20, 3: 18, 4: 17}
 GAP = 3
-NAMELESS = 0.5
-"""Share of the training pictures with one shape in which its colour is any, without a name."""
 
 WORDINGS = {
     "colour": (
@@ -80,17 +81,33 @@ class Thing(NamedTuple):
         return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
 
 
-def pairs(split: Split) -> list[tuple[str, str]]:
-    """The (colour, shape) pairs of a split: one in eight is held out, one of every colour and of every shape."""
-    return [
-        (colour, shape)
-        for i, colour in enumerate(COLOURS)
-        for j, shape in enumerate(SHAPES)
-        if ((i + 3 * j) % 8 == 0) == (split == "heldout")
-    ]
+SIZE_NAMES = ("small", "medium", "large")
 
 
-PAIRS: dict[Split, list[tuple[str, str]]] = {"train": pairs("train"), "heldout": pairs("heldout")}
+def size_name(size: int) -> str:
+    """The size in pixels of a thing as a word: small, medium or large."""
+    return SIZE_NAMES[(size >= 21) + (size >= 26)]
+
+
+@cache
+def split_of_thing(size: str, colour: str, shape: str) -> Split:
+    """The side on which a thing lies: of each size, every colour and every shape is held out in exactly one thing."""
+    place = COLOUR_NAMES.index(colour) + 3 * SHAPES.index(shape) + 3 * SIZE_NAMES.index(size)
+    return "heldout" if place % len(SHAPES) == 0 else "train"
+
+
+def _choose(split: Split, rng: random.Random, number: int) -> list[tuple[int, str, str]]:
+    """Sizes, colours and shapes of a picture's things, all of this split, no pair of colour and shape twice."""
+    chosen: dict[tuple[str, str], int] = {}
+    while len(chosen) < number:
+        size, colour, shape = (
+            rng.randint(SMALLEST[number], LARGEST[number]),
+            rng.choice(COLOUR_NAMES),
+            rng.choice(SHAPES),
+        )
+        if (colour, shape) not in chosen and split_of_thing(size_name(size), colour, shape) == split:
+            chosen[colour, shape] = size
+    return [(size, colour, shape) for (colour, shape), size in chosen.items()]
 
 
 @cache
@@ -136,21 +153,19 @@ def mask(shape: str, size: int) -> Image.Image:
     return canvas.crop(canvas.getbbox()).resize((size, size), Image.Resampling.BOX)
 
 
-def _place(rng: random.Random, number: int, width: int, height: int) -> list[tuple[int, int, int, int]]:
-    """Boxes that don't touch one another: thrown at random, all anew with smaller ones when they don't fit."""
-    largest = LARGEST[number]
+def _place(rng: random.Random, sizes: list[int], width: int, height: int) -> list[tuple[int, int, int, int]]:
+    """Boxes of these sizes that don't touch one another: thrown at random, all anew when they don't fit."""
     while True:
         boxes: list[tuple[int, int, int, int]] = []
-        for _ in range(number * 12):
-            size = rng.randint(SMALLEST[number], largest)
+        for _ in range(len(sizes) * 12):
+            size = sizes[len(boxes)]
             x, y = rng.randint(1, width - size - 1), rng.randint(1, height - size - 1)
             if all(
                 x >= b[2] + GAP or b[0] >= x + size + GAP or y >= b[3] + GAP or b[1] >= y + size + GAP for b in boxes
             ):
                 boxes.append((x, y, x + size, y + size))
-                if len(boxes) == number:
+                if len(boxes) == len(sizes):
                     return boxes
-        largest = max(SMALLEST[number], largest - 2)
 
 
 def relation(a: Box, b: Box) -> str | None:
@@ -193,11 +208,9 @@ def draw(split: Split, rng: random.Random) -> Picture:
     width, height = rng.choice(SIDES)
     number = rng.randint(1, 4)
     image = Image.new("RGB", (width, height), background(rng))
-    if split == "train" and number == 1 and rng.random() < NAMELESS:
-        return _nameless(rng, image)
-    combos = rng.sample(PAIRS[split], number)
-    boxes = _place(rng, number, width, height)
-    things = [Thing(*combo, box) for combo, box in zip(combos, boxes, strict=True)]
+    chosen = _choose(split, rng, number)
+    boxes = _place(rng, [size for size, _, _ in chosen], width, height)
+    things = [Thing(colour, shape, box) for (_, colour, shape), box in zip(chosen, boxes, strict=True)]
     for thing in things:
         size = thing.box[2] - thing.box[0]
         image.paste(jitter(rng, COLOURS[thing.colour]), thing.box[:2], mask(thing.shape, size))
@@ -206,26 +219,7 @@ def draw(split: Split, rng: random.Random) -> Picture:
         image=image,
         caption=" and ".join([", ".join(names[:-1]), names[-1]] if number > 1 else names),
         questions=_questions(rng, things, width, height),
-        items=tuple(f"combo:{t.name}" for t in things),
-        real=False,
-        source="vergence, rendered",
-    )
-
-
-def _nameless(rng: random.Random, image: Image.Image) -> Picture:
-    """One shape of no named colour, asked for its shape alone: shapes are to be known by their outline."""
-    shape = rng.choice(SHAPES)
-    [box] = _place(rng, 1, *image.size)
-    colour = (rng.randint(0, 200), rng.randint(0, 200), rng.randint(0, 200))
-    image.paste(colour, box[:2], mask(shape, box[2] - box[0]))
-    return Picture(
-        image=image,
-        caption=_with_article(shape),
-        questions=(
-            Question("shape", wording(rng, ALONE["shape"]), shape, box),
-            Question("count", wording(rng, WORDINGS["count"]), "1"),
-        ),
-        items=(f"combo:nameless {shape}",),
+        items=tuple(f"thing:{size_name(size)} {colour} {shape}" for size, colour, shape in chosen),
         real=False,
         source="vergence, rendered",
     )
