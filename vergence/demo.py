@@ -48,7 +48,7 @@ def main(output: Path, overrides: Sequence[str] = ()) -> int:
 
 def ask(output: Path, recipe: Recipe) -> None:
     """Ask the trained model about a held-out real picture and print both sides."""
-    real = [task for task in recipe.evaluation.tasks if catalogue.TASKS[task].real]
+    real = [task for task in recipe.evaluation.tasks or catalogue.TASKS if catalogue.TASKS[task].real]
     if not real:
         return
     picture = catalogue.draw(catalogue.TASKS[real[0]].kind, "heldout", SEED + 1, 0)

@@ -142,7 +142,7 @@ class Recipe(Section):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     seed: int = Field(0, ge=0)
-    threads: int | None = Field(None, ge=1, description="CPU threads; empty: as many as torch chooses")
+    threads: int | None = Field(None, ge=1, description="CPU threads; empty: every core this process may use")
     model: ModelConfig
     stages: tuple[StageConfig, ...] = Field(min_length=1)
     evaluation: EvaluationConfig = EvaluationConfig()

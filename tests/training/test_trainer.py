@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from itertools import islice
@@ -199,15 +200,12 @@ def test_moments_are_carried_over_where_asked(small_recipe, tmp_path, keep):
     assert {count for name, count in steps.items() if name.startswith("step.vision.")} == {3}
 
 
-def test_without_a_learning_rate_worth_the_name_moments_are_all_that_moves(small_recipe, tmp_path):
-    """The carried moments are the very ones: with gradients of about zero weight they only decay."""
+def test_the_carried_moments_are_those_of_the_stage_before(small_recipe, tmp_path):
     run = train(make_recipe(small_recipe, stage("one"), stage("two", tokens=160, keep_optimizer=True)), tmp_path)
-    one, two = (checkpoint_of(run, name, "optimizer") for name in ("one", "two"))
-    name = "exp_avg_sq.language.embed.weight"
-    unused = one[name].sum(dim=1) == 0
-    assert not torch.equal(one[name], two[name])
-    assert (two[name] >= one[name] * 0.95 * 0.999).all(), "a second moment loses at most 5% in a step"
-    assert (~unused).any()
+    one, two = (checkpoint_of(run, name, "optimizer")["exp_avg_sq.language.embed.weight"] for name in ("one", "two"))
+    assert one.max() > 0
+    assert not torch.equal(one, two)
+    assert (two >= one * 0.95 * 0.999).all(), "a second moment loses at most 5% in a step"
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -287,7 +285,7 @@ def test_a_sample_that_is_too_long_is_counted(small_recipe, tmp_path):
     run = train(make_recipe(small_recipe, stage("one", mixture=mixture)), tmp_path / "run")
     (only,) = stages_of(read_metrics(run / "metrics.jsonl"))
     ((reason, count),) = only.skipped.items()
-    assert "conversations.jsonl:2: 406 tokens, more than the 160 that fit; dropped whole" in reason
+    assert re.search(r"conversations\.jsonl:2: \d+ tokens, more than the 160 that fit; dropped whole", reason)
     assert count > 10, "one reason, however many epochs meet it"
     assert only.heldout == [], "a stage that reads a folder alone has no held-out loss"
 

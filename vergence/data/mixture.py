@@ -53,7 +53,7 @@ class PictureSource:
 
     def name(self, index: int) -> str:
         """The kind: nobody can look up a drawn picture's number."""
-        return f"a {self.entry.source} picture"
+        return f"{self.entry.source} picture"
 
     def fingerprint(self) -> str:
         """The kind and its settings; the pictures follow from them and the seed."""

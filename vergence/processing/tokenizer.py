@@ -1,6 +1,6 @@
 """A byte-level BPE tokenizer: trained by `vergence tokenizer train`, used everywhere text becomes ids.
 
-Text given by anybody is encoded with special tokens switched off, so `<|end|>` typed by a user is nine plain
+Text given by anybody is encoded with special tokens switched off, so `<|end|>` typed by a user is seven plain
 characters. Special tokens are put in by the chat template alone, by id.
 """
 

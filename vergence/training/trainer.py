@@ -103,10 +103,10 @@ class Trainer:
         self.records = self.run_folder.rewind(self.position.global_step)
         if checkpoint:
             self.model.load_state_dict(checkpoint.tensors("model"))
-            self.progress.line(
-                f"going on from {checkpoint.path}: stage {recipe.stages[self.position.stage].name}, "
-                f"step {self.position.step}"
-            )
+            stage = recipe.stages[self.position.stage]
+            finished = stage is recipe.stages[-1] and stage.name in scores_of(self.records, [])
+            place = "this run is finished" if finished else f"going on at stage {stage.name}, step {self.position.step}"
+            self.progress.line(f"{place} ({checkpoint.path})")
         self._check_stages()
 
     def _check_stages(self) -> None:
