@@ -22,29 +22,28 @@ from vergence.models.checkpoint import PARTIAL
 from vergence.training import trainer
 from vergence.training.trainer import Trainer
 
+ROOT = Path(__file__).parents[2]
 QUICK = ["evaluation.tasks=[colour]", "evaluation.samples=1"]
 """The recipe `small`, with less to evaluate."""
 STEPS = 10
 CLOCKS = {"seconds", "tokens_per_second"}
 
-# Runs the command in forks of a process that has imported everything already, and kills them one after the other:
-# before their n-th change to a file or folder, or after a time. The first that comes to its end is the last.
+# Runs commands in forks of a process that has imported everything already, and kills them one after the other: before
+# their n-th change to a file or folder, or after a time. The first fork of a command that comes to its end is the last.
 KILLER = """
-import os, random, signal, sys, time
+import json, os, random, signal, sys, time
 from pathlib import Path
+import torch
 from vergence.cli import main
+from vergence.data import catalogue
 import vergence.training.trainer
 
-from vergence.data import catalogue
-
+torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])  # imports half of torch
 catalogue.draw("digits", "train", 0, 0)
 catalogue.draw("shapes", "train", 0, 0)
-how, kills, seed, output, *command = sys.argv[1:]
-rng = random.Random(int(seed))
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir"}
 
-def die_before_change(number):
-    left = number
+def die_before_change(left):
     def hook(event, arguments):
         nonlocal left
         writes = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
@@ -54,26 +53,29 @@ def die_before_change(number):
                 os.kill(os.getpid(), signal.SIGKILL)
     return hook
 
-for number in range(int(kills) + 1):
-    last = number == int(kills)
+def start(how, command, rng):
     change, seconds = rng.randint(1, 40), rng.uniform(0.05, 0.4)
     child = os.fork()
     if child == 0:
-        if how == "changes" and not last:
+        if how == "changes":
             sys.addaudithook(die_before_change(change))
         code = 99
         try:
             code = main(command)
         finally:
             os._exit(code)
-    if how == "times" and not last:
+    if how == "times":
         time.sleep(seconds)
         os.kill(child, signal.SIGKILL)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    partial = len([*Path(output).rglob(".partial-*")])
-    print(code, partial, flush=True)
-    if code == 0:
-        break
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+for how, seed, output, *command in json.loads(sys.argv[1]):
+    rng = random.Random(seed)
+    starts = []
+    while not starts or starts[-1][0] == -signal.SIGKILL:
+        code = start(how if len(starts) < 30 else "", command, rng)
+        starts.append((code, len([*Path(output).rglob(".partial-*")])))
+    print(json.dumps(starts), flush=True)
 """
 
 
@@ -97,11 +99,11 @@ def assert_same_end(run: Path, unbroken: Path) -> None:
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert timeless(run) == timeless(unbroken)
     assert (run / "scores.json").read_bytes() == (unbroken / "scores.json").read_bytes()
-    names = [sorted(str(p.relative_to(r)) for p in r.rglob("*") if p.suffix != ".tmp") for r in (run, unbroken)]
+    names = [sorted(str(p.relative_to(r)) for p in r.rglob("*")) for r in (run, unbroken)]
     assert names[0] == names[1]
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     pass
 
 
@@ -112,7 +114,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int) -> None:
     def wrapped(*arguments: Any, **named: Any) -> Any:
         left[0] -= 1
         if left[0] == 0:
-            raise Stopped
+            raise StoppedError
         return method(*arguments, **named)
 
     monkeypatch.setattr(Trainer, name, wrapped)
@@ -121,7 +123,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int) -> None:
 def stopped_run(recipe: Path, folder: Path, overrides: list[str], where: str, call: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, where, call)
-        with pytest.raises(Stopped):
+        with pytest.raises(StoppedError):
             Trainer(load_checked_recipe(recipe, overrides), folder).run()
 
 
@@ -152,9 +154,7 @@ def test_stopped_after_every_single_step(small_recipe, tmp_path):
     assert_same_end(tmp_path / "broken", tmp_path / "unbroken")
 
 
-@pytest.mark.parametrize(
-    "changes", [["threads=2"], ["loader.workers=2"], ["loader.lanes=5"]], ids=str
-)
+@pytest.mark.parametrize("changes", [["threads=2"], ["loader.workers=2"], ["loader.lanes=5"]], ids=str)
 def test_stopped_with_other_settings(small_recipe, tmp_path, changes):
     overrides = [*QUICK, *changes]
     stopped_run(small_recipe, tmp_path / "broken", overrides, "_show", 9)
@@ -188,37 +188,43 @@ def test_what_a_finished_run_lost_is_written_again(small_recipe, small_run, tmp_
 # Killed
 
 
-def run_killer(how: str, kills: int, seed: int, recipe: Path, folder: Path, *overrides: str) -> list[tuple[int, int]]:
-    """(exit code, partial checkpoints left behind) of every start of the command."""
-    command = ["train", str(recipe), *QUICK, *overrides, "--output", str(folder)]
-    result = subprocess.run(
-        [sys.executable, "-c", KILLER, how, str(kills), str(seed), str(folder), *command],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+CHAINS = {
+    "changes 1": ("changes", 1, 0),
+    "changes 2": ("changes", 2, 0),
+    "times": ("times", 3, 0),
+    "times with a worker": ("times", 4, 1),
+}
+"""When the command is killed, the seed of these moments, and the loader's workers."""
+
+
+@pytest.fixture(scope="module")
+def killed(small_recipe, tmp_path_factory) -> dict[str, tuple[Path, list[tuple[int, int]]]]:
+    """For each chain the run's folder, and for each start (exit code, partial checkpoints that it left behind)."""
+    folder, jobs = tmp_path_factory.mktemp("killed"), []
+    for name, (how, seed, workers) in CHAINS.items():
+        output = str(folder / name)
+        command = ["train", str(small_recipe), *QUICK, f"loader.workers={workers}", "--output", output]
+        jobs.append([how, seed, output, *command])
+    # Its output ends with the last process that holds it: a worker that outlives its run would make this wait.
+    command = [sys.executable, "-c", KILLER, json.dumps(jobs)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=180, cwd=ROOT)
     assert result.returncode == 0, result.stderr
-    codes = [tuple(map(int, line.split())) for line in result.stdout.splitlines()]
-    assert codes[-1] == (0, 0), result.stderr
-    assert {code for code, _ in codes} <= {0, -9}, result.stderr
-    return [(code, partial) for code, partial in codes]
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    starts = {
+        name: [(int(code), int(partial)) for code, partial in line] for name, line in zip(CHAINS, lines, strict=True)
+    }
+    return {name: (folder / name, starts[name]) for name in CHAINS}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_changes_of_its_files(small_recipe, unbroken, tmp_path, seed):
-    starts = run_killer("changes", 30, seed, small_recipe, tmp_path)
-    killed = [partial for code, partial in starts if code == -9]
-    assert len(killed) >= 6
-    assert sum(map(bool, killed)) >= 2, "some of the kills hit a checkpoint that was being written"
-    assert_same_end(tmp_path, unbroken)
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_killed_at_random_times(small_recipe, unbroken, tmp_path, workers):
-    """Its standard error ends with the last process that holds it, so orphaned workers would make this wait."""
-    starts = run_killer("times", 8, 3, small_recipe, tmp_path, f"loader.workers={workers}")
-    assert sum(code == -9 for code, _ in starts) >= 2
-    assert_same_end(tmp_path, unbroken)
+@pytest.mark.parametrize("chain", CHAINS)
+def test_killed_again_and_again(killed, unbroken, chain):
+    run, starts = killed[chain]
+    assert {code for code, _ in starts[:-1]} == {-9}
+    assert starts[-1] == (0, 0)
+    if chain.startswith("changes"):
+        assert len(starts) > 6
+        assert sum(partial > 0 for _, partial in starts) >= 2, "some hit a checkpoint that was being written"
+    assert_same_end(run, unbroken)
 
 
 def test_the_command_killed_in_training_and_in_evaluation(small_recipe, tmp_path):
@@ -231,7 +237,7 @@ def test_the_command_killed_in_training_and_in_evaluation(small_recipe, tmp_path
     rng = random.Random(5)
     processes = []
     for words in ("stage encoder", "evaluating 1 tasks after stage words", ""):
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
         processes.append(process)
         assert process.stderr
         if words:

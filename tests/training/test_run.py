@@ -79,8 +79,9 @@ def test_what_a_killed_write_left_is_removed(recipe, tmp_path):
     for folder in (run.checkpoints, run.path):
         (folder / f"{PARTIAL}x").mkdir()
         (folder / f"{PARTIAL}x" / "model.safetensors").write_bytes(b"half")
+    (run.path / ".scores.json.123.tmp").write_text("[{")
     run = Run(tmp_path, recipe)
-    assert not [*run.path.rglob(f"{PARTIAL}*")]
+    assert {path.name for path in run.path.rglob("*")} == {"recipe.yaml", "checkpoints"}
     assert run.newest() is None
 
 

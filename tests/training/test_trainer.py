@@ -118,7 +118,9 @@ def test_the_metrics_have_their_documented_form(small_run):
     }
     assert all(record.keys() == keys[record["kind"]] for record in records)
     trained = [record for record in records if record["kind"] == "train"]
-    assert [(r["stage"], r["step"]) for r in trained] == [(n, i + 1) for n, count in STEPS.items() for i in range(count)]
+    assert [(r["stage"], r["step"]) for r in trained] == [
+        (n, i + 1) for n, count in STEPS.items() for i in range(count)
+    ]
     assert [r["global_step"] for r in trained] == list(range(1, 11))
     for key in ("tokens", "seconds"):
         values = [r[key] for r in trained]
@@ -174,7 +176,7 @@ def test_frozen_modules_do_not_change_by_a_bit(small_recipe, small_run):
 
 
 def test_a_modules_rate_is_scaled_by_its_rule(small_recipe, tmp_path):
-    """The first step of Adam has the length of its rate, so half the rate is half the way, and nobody else's changes."""
+    """The first step of Adam has the length of its rate, so half the rate is half the way; nobody else's changes."""
 
     def first_step(scale: float) -> dict[str, Tensor]:
         rules = [{"pattern": r"projector\..*", "lr_scale": scale}, {"pattern": ".*"}]
@@ -226,7 +228,9 @@ def test_a_small_set_is_learned_by_heart(small_recipe, tmp_path):
     mixture = [{"source": "folder", "path": str(write_folder(tmp_path, samples))}]
     optimizer = {"lr": 1e-2, "warmup_steps": 5}
     recipe = make_recipe(small_recipe, stage("one", tokens=60 * 160, mixture=mixture, optimizer=optimizer))
-    losses = [r["loss"] for r in read_metrics(train(recipe, tmp_path / "run") / "metrics.jsonl") if r["kind"] == "train"]
+    losses = [
+        r["loss"] for r in read_metrics(train(recipe, tmp_path / "run") / "metrics.jsonl") if r["kind"] == "train"
+    ]
     assert len(losses) == 60
     assert losses[0] > 3
     assert max(losses[-5:]) < 0.2
@@ -237,7 +241,9 @@ def test_a_small_set_is_learned_by_heart(small_recipe, tmp_path):
 
 def test_a_loss_that_is_no_number_stops_the_run_in_one_line(small_recipe, tmp_path):
     recipe = make_recipe(small_recipe, stage("one", tokens=1600, optimizer={"lr": 1e30}))
-    with pytest.raises(VergenceError, match=r"stage one, step \d: the loss is .*; lower stages\.one\.optimizer\.lr") as e:
+    with pytest.raises(
+        VergenceError, match=r"stage one, step \d: the loss is .*; lower stages\.one\.optimizer\.lr"
+    ) as e:
         train(recipe, tmp_path)
     assert e.value.exit_code == 1
     assert "\n" not in str(e.value)

@@ -46,6 +46,8 @@ class Run:
             write_text(stored, text)
         remove_partial(self.checkpoints)
         remove_partial(path)
+        for unfinished in path.glob(".*.tmp"):  # of `write_text`
+            unfinished.unlink(missing_ok=True)
 
     def newest(self) -> Checkpoint | None:
         """The checkpoint to go on from. Raises `DataError` by name where it is damaged: nothing is skipped silently."""
