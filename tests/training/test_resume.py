@@ -144,6 +144,15 @@ def test_stopped_before_a_checkpoint_an_evaluation_and_the_end(small_recipe, unb
     assert_same_end(tmp_path, unbroken)
 
 
+def test_old_checkpoints_that_a_killed_run_left_are_removed(small_recipe, unbroken, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("vergence.training.run.Run.prune", lambda *_: None)
+        stopped_run(small_recipe, tmp_path, QUICK, "_finish", 1)
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 6
+    Trainer(load_checked_recipe(small_recipe, QUICK), tmp_path).run()
+    assert_same_end(tmp_path, unbroken)
+
+
 def test_stopped_after_every_single_step(small_recipe, tmp_path):
     """Each start does one step more than the checkpoint that it goes on from."""
     overrides = [*QUICK, "checkpoint.every_steps=1"]

@@ -98,6 +98,7 @@ class Trainer:
         self.model.to(self.device)
         self.threads = recipe.threads or available_cores()
         checkpoint = self.run_folder.newest()
+        self.run_folder.prune(recipe.checkpoint.keep)  # what a run left that was killed after it saved
         self.position = Position.from_json(checkpoint.json("state")) if checkpoint else Position()
         self.restored: Checkpoint | None = checkpoint
         self.records = self.run_folder.rewind(self.position.global_step)
