@@ -29,7 +29,8 @@ STEPS = 10
 CLOCKS = {"seconds", "tokens_per_second"}
 
 # Runs commands in forks of a process that has imported everything already, and kills them one after the other: before
-# their n-th change to a file or folder, or after a time. The first fork of a command that comes to its end is the last.
+# their n-th change to a file or folder, after a time, or once when a loader's worker starts, before that has looked who
+# its parent is. The first fork of a command that comes to its end is the last.
 KILLER = """
 import json, os, random, signal, sys, time
 from pathlib import Path
@@ -53,12 +54,23 @@ def die_before_change(left):
                 os.kill(os.getpid(), signal.SIGKILL)
     return hook
 
+def die_when_a_worker_starts():
+    from torch.utils.data._utils import worker
+    class Late(worker.ManagerWatchdog):
+        def __init__(self):
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(0.2)
+            super().__init__()
+    worker.ManagerWatchdog = Late
+
 def start(how, command, rng):
     change, seconds = rng.randint(1, 40), rng.uniform(0.05, 0.4)
     child = os.fork()
     if child == 0:
         if how == "changes":
             sys.addaudithook(die_before_change(change))
+        if how == "start":
+            die_when_a_worker_starts()
         code = 99
         try:
             code = main(command)
@@ -73,7 +85,8 @@ for how, seed, output, *command in json.loads(sys.argv[1]):
     rng = random.Random(seed)
     starts = []
     while not starts or starts[-1][0] == -signal.SIGKILL:
-        code = start(how if len(starts) < 30 else "", command, rng)
+        most = 1 if how == "start" else 30
+        code = start(how if len(starts) < most else "", command, rng)
         starts.append((code, len([*Path(output).rglob(".partial-*")])))
     print(json.dumps(starts), flush=True)
 """
@@ -202,6 +215,7 @@ CHAINS = {
     "changes 2": ("changes", 2, 0),
     "times": ("times", 3, 0),
     "times with a worker": ("times", 4, 1),
+    "start of a worker": ("start", 0, 1),
 }
 """When the command is killed, the seed of these moments, and the loader's workers."""
 
@@ -216,7 +230,7 @@ def killed(small_recipe, tmp_path_factory) -> dict[str, tuple[Path, list[tuple[i
         jobs.append([how, seed, output, *command])
     # Its output ends with the last process that holds it: a worker that outlives its run would make this wait.
     command = [sys.executable, "-c", KILLER, json.dumps(jobs)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=180, cwd=ROOT)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert result.returncode == 0, result.stderr
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     starts = {

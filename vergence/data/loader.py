@@ -8,6 +8,9 @@ samples wait in its open rows) rides on the row that it belongs to, so reading a
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import threading
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -187,8 +190,25 @@ def load_rows(
     if settings.lanes % shares:
         raise UsageError(f"loader.lanes {settings.lanes} must be a multiple of ranks x workers = {ranks} x {workers}")
     rows = _Rows(mixture, processor, settings, state or LoaderState(), rank, ranks)
-    loader = DataLoader(rows, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
-    return _raising(iter(loader))
+    extra: dict[str, Any] = {"prefetch_factor": 4, "worker_init_fn": _end_with_the_run} if workers else {}
+    return _raising(iter(DataLoader(rows, batch_size=None, num_workers=workers, **extra)))
+
+
+def _end_with_the_run(_: int) -> None:
+    """Let a worker end as soon as the process that started it does, even if that one is killed this very moment.
+
+    torch's workers look at times whether their parent is still the one they had when they were ready: one whose parent
+    is killed before that takes the process that inherits it for its parent, and stays for ever.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _raising(items: Iterator[LoadedRow | DataError]) -> Generator[LoadedRow, None, None]:
