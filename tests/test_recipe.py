@@ -86,8 +86,8 @@ def test_overrides_reach_the_preset_and_the_stages(path):
 
 
 def test_a_preset_given_by_an_override_is_filled_in(path):
-    changed(path, "preset: seed-tiny\n  language: {depth: 2}", "preset: seed-vit-532m")
-    assert load_recipe(path).model == PRESETS["seed-vit-532m"]
+    changed(path, "preset: seed-tiny\n  language: {depth: 2}", "preset: seed1.5-vl")
+    assert load_recipe(path).model == PRESETS["seed1.5-vl"]
     recipe = load_recipe(path, ["model.preset=seed-tiny"])
     assert recipe.model == PRESETS["seed-tiny"]
 

@@ -1,13 +1,13 @@
 """The one message schema: what data, chat, training, evaluation and serving call a dialogue.
 
-A `Conversation` is a tuple of `Message`s, a message is a role and a tuple of parts, a part is text or an image. An
-image is held as whatever its origin gave (path, encoded bytes or a decoded `PIL.Image`), and is decoded only by
-`vergence.processing.media`.
+A `Conversation` is a tuple of `Message`s, a message is a role and a tuple of parts, a part is text, an image or a
+video. Media are held as whatever their origin gave (path, encoded bytes or, for an image, a decoded `PIL.Image`), and
+are decoded only by `vergence.processing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
@@ -34,7 +34,16 @@ class ImagePart:
     image: Path | bytes | Image.Image
 
 
-Part = TextPart | ImagePart
+@dataclass(frozen=True, slots=True)
+class VideoPart:
+    """One video: a path or encoded bytes (MP4, WebM or GIF). `fps` asks for so many frames a second of it."""
+
+    video: Path | bytes
+    fps: float | None = None
+
+
+MediaPart = ImagePart | VideoPart
+Part = TextPart | ImagePart | VideoPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class Message:
 
     @property
     def text(self) -> str:
-        """The message's text parts joined, without its images."""
+        """The message's text parts joined, without its media."""
         return "".join(part.text for part in self.parts if isinstance(part, TextPart))
 
 
@@ -63,10 +72,21 @@ class Conversation:
         """Every image of the dialogue, in reading order."""
         return [p.image for m in self.messages for p in m.parts if isinstance(p, ImagePart)]
 
+    @property
+    def media(self) -> list[MediaPart]:
+        """Every image and video of the dialogue, in reading order."""
+        return [p for m in self.messages for p in m.parts if not isinstance(p, TextPart)]
 
-def user(*content: str | Path | bytes | Image.Image) -> Message:
-    """A user message from strings (text) and paths, bytes or PIL pictures (images), in the order given."""
-    return Message("user", tuple(TextPart(c) if isinstance(c, str) else ImagePart(c) for c in content))
+
+def user(*content: str | Path | bytes | Image.Image | Part) -> Message:
+    """A user message from strings (text), paths, bytes or PIL pictures (images) and parts, in the order given."""
+    return Message("user", tuple(_as_part(c) for c in content))
+
+
+def _as_part(content: str | Path | bytes | Image.Image | Part) -> Part:
+    if isinstance(content, TextPart | ImagePart | VideoPart):
+        return content
+    return TextPart(content) if isinstance(content, str) else ImagePart(content)
 
 
 def assistant(text: str, *, loss: bool = True) -> Message:
@@ -77,8 +97,9 @@ def assistant(text: str, *, loss: bool = True) -> Message:
 def from_json(record: Any, *, folder: Path, where: str) -> Conversation:
     """Read `{"messages": [{"role", "content"}]}`, where content is a string or a list of typed parts.
 
-    A part is `{"type": "text", "text": ...}` or `{"type": "image", "image": "path relative to folder"}`. Other keys of
-    the record become metadata. Raises `DataError` that names `where` (file and line) and the offending key.
+    A part is `{"type": "text", "text": ...}`, `{"type": "image", "image": "path relative to folder"}` or
+    `{"type": "video", "video": "path", "fps": 2}` (fps may be left out). Other keys of the record become metadata.
+    Raises `DataError` that names `where` (file and line) and the offending key.
     """
     if not isinstance(record, dict) or not isinstance(record.get("messages"), list) or not record["messages"]:
         raise DataError(f'{where}: expected an object with a non-empty list "messages"')
@@ -110,22 +131,38 @@ def _part(record: Any, *, folder: Path, where: str) -> Part:
     kind = record.get("type") if isinstance(record, dict) else None
     if kind == "text" and isinstance(record.get("text"), str):
         return TextPart(record["text"])
-    if kind == "image" and isinstance(record.get("image"), str):
-        path = (folder / record["image"]).resolve()
+    if kind in ("image", "video") and isinstance(record.get(kind), str):
+        path = (folder / record[kind]).resolve()
         if not path.is_relative_to(folder.resolve()):
-            raise DataError(f"{where}.image: {record['image']!r} lies outside the data folder")
-        return ImagePart(path)
-    raise DataError(f'{where}: expected {{"type": "text", "text": ...}} or {{"type": "image", "image": "path"}}')
+            raise DataError(f"{where}.{kind}: {record[kind]!r} lies outside the data folder")
+        return ImagePart(path) if kind == "image" else VideoPart(path, _fps(record.get("fps"), where=where))
+    raise DataError(
+        f'{where}: expected {{"type": "text", "text": ...}}, {{"type": "image", "image": "path"}} or '
+        f'{{"type": "video", "video": "path"}}'
+    )
 
 
-def to_json(conversation: Conversation, image_names: Iterable[str]) -> dict[str, Any]:
-    """The inverse of `from_json`; `image_names` are the relative paths under which its images are stored, in order."""
-    names = iter(image_names)
+def _fps(value: Any, *, where: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise DataError(f"{where}.fps: {value!r} is not a number greater than 0")
+    return float(value)
+
+
+def to_json(conversation: Conversation, media_names: Iterable[str]) -> dict[str, Any]:
+    """The inverse of `from_json`; `media_names` are the relative paths of its images and videos, in order."""
+    names = iter(media_names)
     messages = []
     for message in conversation.messages:
-        content = [
-            {"type": "text", "text": p.text} if isinstance(p, TextPart) else {"type": "image", "image": next(names)}
-            for p in message.parts
-        ]
+        content = [_part_json(part, names) for part in message.parts]
         messages.append({"role": message.role, "content": content, "loss": message.loss})
     return {"messages": messages, **conversation.metadata}
+
+
+def _part_json(part: Part, names: Iterator[str]) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    if isinstance(part, ImagePart):
+        return {"type": "image", "image": next(names)}
+    return {"type": "video", "video": next(names)} | ({} if part.fps is None else {"fps": part.fps})

@@ -1,14 +1,15 @@
 """The tensors that processing hands to a model: one sample, and several samples packed end to end.
 
-Shapes: `T` tokens of a row, `S` samples in it, `P` patches, `N` images, `V` visual tokens. There is no padding: a
-`PackedBatch` is one row, and `cu_seqlens` (cumulative lengths, first 0, last `T`) marks the borders that attention
-never crosses.
+Shapes: `T` tokens of a row, `S` samples in it, `P` patches, `N` views, `V` visual tokens. A view is what the encoder
+sees as one picture: an image, a tile of one, or a frame of a video. There is no padding: a `PackedBatch` is one row,
+and `cu_seqlens` (cumulative lengths, first 0, last `T`) marks the borders that attention never crosses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -17,12 +18,48 @@ IGNORE = -100  # the label of a token that carries no loss
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """How the tokens of neighbouring views become tokens of the sequence (LLaVA-OneVision's AnyRes and video frames).
+
+    `count` times over, `rows` x `columns` views of `side` x `side` tokens are laid side by side into one map; of it,
+    the window `crop` (top, left, height, width) is kept and resized (bilinear) to `size` (height, width). The newline
+    embedding is put after each row of each map ("rows"), once after all maps ("end"), or not at all.
+    """
+
+    side: int
+    rows: int = 1
+    columns: int = 1
+    count: int = 1
+    crop: tuple[int, int, int, int] | None = None
+    size: tuple[int, int] | None = None
+    newline: Literal["none", "rows", "end"] = "none"
+
+    @property
+    def views(self) -> int:
+        """How many views it takes."""
+        return self.count * self.rows * self.columns
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of each finished map in tokens, without newlines."""
+        whole = (self.rows * self.side, self.columns * self.side)
+        return self.size or (self.crop[2:] if self.crop else whole)
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it gives, newlines included."""
+        height, width = self.shape
+        return self.count * height * (width + (self.newline == "rows")) + (self.newline == "end")
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInputs:
     """One processed sample.
 
     `input_ids` `[T]` int64; `labels` `[T]` int64, equal to `input_ids` where the token is learned and `IGNORE`
-    elsewhere; `patches` `[P, patch*patch*3]` uint8, image after image; `grids` `[N, 2]` int64, rows and columns of
-    patches of each image; `visual_positions` `[V]` int64, where each visual token stands in `input_ids`.
+    elsewhere; `patches` `[P, patch*patch*3]` uint8, view after view; `grids` `[N, 2]` int64, rows and columns of
+    patches of each view; `visual_positions` `[V]` int64, where each visual token stands in `input_ids`. With `layouts`,
+    which cover the views in order, the visual tokens are those that the layouts give; without, those of the views.
     """
 
     input_ids: Tensor
@@ -30,6 +67,7 @@ class ModelInputs:
     patches: Tensor
     grids: Tensor
     visual_positions: Tensor
+    layouts: tuple[Layout, ...] = ()
 
     def __len__(self) -> int:
         return int(self.input_ids.numel())
@@ -125,7 +163,7 @@ class PackedBatch:
     `input_ids`, `labels`, `position_ids` `[T]` int64 (positions restart at each sample; `labels[t]` is the target *of*
     position `t`, that is the next token of the same sample, or `IGNORE`); `segments` over the `T` tokens; `patches`
     `[P, patch*patch*3]` uint8; `grids` `[N, 2]`; `image_segments` over the `P` patches; `visual_positions` `[V]`: token
-    index of each visual token, in the order in which the encoder returns them.
+    index of each visual token, in the order in which the encoder, or the `layouts` after it, return them.
     """
 
     input_ids: Tensor
@@ -136,10 +174,12 @@ class PackedBatch:
     grids: Tensor
     image_segments: Segments
     visual_positions: Tensor
+    layouts: tuple[Layout, ...] = ()
 
     def to(self, device: torch.device | str) -> PackedBatch:
         """The same batch on `device`."""
-        return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "layouts"}
+        return replace(self, **moved)
 
     @property
     def targets(self) -> int:
@@ -150,8 +190,9 @@ class PackedBatch:
 def pack(samples: Sequence[ModelInputs]) -> PackedBatch:
     """Lay samples end to end, in the order given, into one row.
 
-    Images are sorted by size, so that equal and similar ones are neighbours (one attention call serves them all); which
-    token each visual token belongs to is kept in `visual_positions`. Raises `ValueError` for an empty list.
+    Views are sorted by size, so that equal and similar ones are neighbours (one attention call serves them all); which
+    token each visual token belongs to is kept in `visual_positions`. Views with layouts are all of one size and stay in
+    their order. Raises `ValueError` for an empty list.
     """
     if not samples:
         raise ValueError("pack needs at least one sample")
@@ -172,11 +213,12 @@ def pack(samples: Sequence[ModelInputs]) -> PackedBatch:
         grids=grids,
         image_segments=Segments.from_lengths(image_lengths),
         visual_positions=visual_positions,
+        layouts=tuple(layout for sample in samples for layout in sample.layouts),
     )
 
 
 def _group_images(samples: Sequence[ModelInputs], lengths: Sequence[int]) -> tuple[Tensor, Tensor, list[int], Tensor]:
-    """A row's images, by size: patches `[P, D]`, grids `[N, 2]`, patches per image, the token of each visual token."""
+    """A row's views, by size: patches `[P, D]`, grids `[N, 2]`, patches per view, the token of each visual token."""
     images: list[tuple[tuple[int, int], Tensor, Tensor]] = []
     offset = 0
     for sample, length in zip(samples, lengths, strict=True):
@@ -184,16 +226,16 @@ def _group_images(samples: Sequence[ModelInputs], lengths: Sequence[int]) -> tup
         total = sum(counts)
         if sample.patches.shape[0] != total:
             raise ValueError(f"a sample has {sample.patches.shape[0]} patches, but its grids hold {total}")
-        visual = sample.visual_positions.numel()
-        if total and (not visual or total % visual):
-            raise ValueError(f"a sample has {visual} visual tokens for {total} patches")
-        per_token = total // visual if visual else 1
         patches = sample.patches.split(counts)
-        tokens = (sample.visual_positions + offset).split([count // per_token for count in counts])
+        tokens = (sample.visual_positions + offset).split(_tokens_of_views(sample, counts))
         grids = [(int(h), int(w)) for h, w in sample.grids.tolist()]
         images.extend(zip(grids, patches, tokens, strict=True))
         offset += length
-    images.sort(key=lambda image: (image[0][0] * image[0][1], image[0]))
+    if any(sample.layouts for sample in samples):
+        if len({grid for grid, _, _ in images}) > 1:
+            raise ValueError("views that layouts arrange must all be of one size")
+    else:
+        images.sort(key=lambda image: (image[0][0] * image[0][1], image[0]))
     if not images:
         width = samples[0].patches.shape[1]
         return torch.empty(0, width, dtype=torch.uint8), torch.empty(0, 2, dtype=torch.long), [], torch.empty(0).long()
@@ -203,3 +245,20 @@ def _group_images(samples: Sequence[ModelInputs], lengths: Sequence[int]) -> tup
         [patches.shape[0] for _, patches, _ in images],
         torch.cat([tokens for _, _, tokens in images]),
     )
+
+
+def _tokens_of_views(sample: ModelInputs, counts: Sequence[int]) -> list[int]:
+    """How many of the sample's visual tokens count as each view's; with layouts, all of them as the first view's."""
+    visual, total = sample.visual_positions.numel(), sum(counts)
+    if sample.layouts:
+        if sum(layout.views for layout in sample.layouts) != len(counts):
+            raise ValueError(f"a sample's layouts take {sum(x.views for x in sample.layouts)} views of {len(counts)}")
+        if sum(layout.tokens for layout in sample.layouts) != visual:
+            raise ValueError(
+                f"a sample's layouts give {sum(x.tokens for x in sample.layouts)} tokens for {visual} places"
+            )
+        return [visual, *[0] * (len(counts) - 1)]
+    if total and (not visual or total % visual):
+        raise ValueError(f"a sample has {visual} visual tokens for {total} patches")
+    per_token = total // visual if visual else 1
+    return [count // per_token for count in counts]

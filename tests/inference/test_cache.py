@@ -6,17 +6,29 @@ import random
 
 import pytest
 import torch
+from torch import Tensor
 
 from vergence.inference.cache import SMALLEST_SHELF, KeyValueCache
 from vergence.inputs import Segments
 from vergence.models.attention import packed_attention
-from vergence.presets import LanguageConfig
+from vergence.presets import LanguageConfig, LatentConfig
 
 CONFIG = LanguageConfig(vocab_size=8, width=32, depth=2, heads=4, kv_heads=2, mlp_width=8)
 
 
 def make_cache() -> KeyValueCache:
     return KeyValueCache(CONFIG, dtype=torch.float32, device=torch.device("cpu"))
+
+
+def attend(cache: KeyValueCache, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """What a decoder layer does with the cache, for one row."""
+    n, outputs = cache.decoding, []
+    if n:
+        outputs.append(cache.extend(layer, query[:n], key[:n], value[:n], scale=query.shape[-1] ** -0.5))
+    if cache.prompts is not None:
+        cache.store(layer, key[n:], value[n:])
+        outputs.append(packed_attention(query[n:], key[n:], value[n:], cache.prompts, causal=True))
+    return torch.cat(outputs)
 
 
 class Reference:
@@ -32,7 +44,7 @@ class Reference:
         total = sum(length for _, length in lengths)
         for layer in range(CONFIG.depth):
             row = torch.randn(total, 4, 8), torch.randn(total, 2, 8), torch.randn(total, 2, 8)
-            given = cache.attend(layer, *row)
+            given = attend(cache, layer, *row)
             pieces = zip(*(x.split([length for _, length in lengths]) for x in (*row, given)), strict=True)
             for (request, length), (query, key, value, got) in zip(lengths, pieces, strict=True):
                 layers = self.past.setdefault(request, [(row[0][:0], row[1][:0], row[2][:0])] * CONFIG.depth)
@@ -74,7 +86,8 @@ def test_a_request_leaves_no_trace():
     cache = make_cache()
     cache.begin([(0, 40), (1, 33)])
     for layer in range(CONFIG.depth):
-        cache.attend(layer, torch.randn(73, 4, 8), torch.full((73, 2, 8), torch.nan), torch.full((73, 2, 8), torch.nan))
+        missing = torch.full((73, 2, 8), torch.nan)
+        attend(cache, layer, torch.randn(73, 4, 8), missing, missing)
     cache.release(0)
     reference = Reference()
     reference.past[1] = [(torch.zeros(33, 4, 8),) + (torch.full((33, 2, 8), torch.nan),) * 2] * CONFIG.depth
@@ -101,3 +114,28 @@ def test_wrong_names_are_refused():
         cache.begin([(1, 3)])
     with pytest.raises(KeyError, match="request 2"):
         cache.release(2)
+
+
+def test_latent_keys_are_values_too():
+    """Latent attention stores one shared vector a token; its first numbers are what is mixed."""
+    sizes = LatentConfig(kv_rank=12, nope_size=6, rope_size=4, value_size=6)
+    config = LanguageConfig(vocab_size=8, width=32, depth=2, heads=4, kv_heads=4, mlp_width=8, latent=sizes)
+    cache = KeyValueCache(config, dtype=torch.float32, device=torch.device("cpu"))
+    torch.manual_seed(0)
+    lengths = {0: 40, 1: 33, 2: 5}
+    past = {request: torch.randn(length, 1, 16) for request, length in lengths.items()}
+    cache.begin(list(lengths.items()))
+    for layer in range(config.depth):
+        cache.store(layer, torch.cat(list(past.values())), None)
+    assert cache.bytes == 2 * 4 * 16 * (2 * 64 + 32), "one vector of 16 a token and layer, in shelves of 64 and 32"
+    for _ in range(30):
+        order = cache.begin()
+        query, key = torch.randn(3, 4, 16), torch.randn(3, 1, 16)
+        for row, request in enumerate(order):
+            past[request] = torch.cat([past[request], key[row][None]])
+        for layer in range(config.depth):
+            mixed = cache.extend(layer, query, key, None, scale=0.3)
+            for row, request in enumerate(order):
+                whole = past[request][:, 0]
+                expected = (query[row] @ whole.T * 0.3).softmax(-1) @ whole
+                torch.testing.assert_close(mixed[row, :, :12], expected[:, :12], atol=1e-5, rtol=1e-5)

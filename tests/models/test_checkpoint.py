@@ -193,7 +193,7 @@ def test_many_differences_stay_one_short_line(saved):
         (b"{", "not a JSON file"),
         (b"\xff\xfe", "not a JSON file"),
         (b"[1]", "expected an object"),
-        (b"{}", "vision"),
+        (b"{}", "language: missing"),
         (b'{"vision": {"width": 16, "dept": 1}}', "vision.dept"),
     ],
 )

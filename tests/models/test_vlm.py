@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vergence.inputs import IGNORE, ModelInputs, Segments, pack
 from vergence.models.language.decoder import Decoder
-from vergence.models.vision.seed_vit import SeedViT
+from vergence.models.vision.vit import VisionTransformer
 from vergence.models.vlm import VLM, patch_coordinates
 from vergence.presets import PRESETS, LanguageConfig, ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
 from vergence.processing import image
@@ -89,7 +89,7 @@ def count(module: torch.nn.Module) -> int:
 
 def test_seed_vit_has_the_532_million_parameters_of_the_report():
     with torch.device("meta"):
-        vision = SeedViT(PRESETS["seed-vit-532m"].vision)
+        vision = VisionTransformer(PRESETS["seed1.5-vl"].vision)
     assert count(vision) == 27 * 12 * 1280**2 + 588 * 1280 == 531_594_240
     assert f"{count(vision) / 1e6:.1f} M" == "531.6 M"
 
@@ -274,16 +274,18 @@ def to_transformers(decoder: Decoder) -> dict[str, Tensor]:
     weights = {"model.embed_tokens.weight": decoder.embed.weight, "model.norm.weight": decoder.norm.weight}
     weights["lm_head.weight"] = decoder.embed.weight if decoder.head is None else decoder.head.weight
     for index, layer in enumerate(decoder.layers):
-        query, key, value = layer.qkv.weight.split([size * n for n in (config.heads, config.kv_heads, config.kv_heads)])
-        gate, up = layer.gate_up.weight.chunk(2)
+        query, key, value = layer.attention.qkv.weight.split(
+            [size * n for n in (config.heads, config.kv_heads, config.kv_heads)]
+        )
+        gate, up = layer.mlp.gate_up.weight.chunk(2)
         named = {
             "self_attn.q_proj": to_half_split(query, size),
             "self_attn.k_proj": to_half_split(key, size),
             "self_attn.v_proj": value,
-            "self_attn.o_proj": layer.out.weight,
+            "self_attn.o_proj": layer.attention.out.weight,
             "mlp.gate_proj": gate,
             "mlp.up_proj": up,
-            "mlp.down_proj": layer.down.weight,
+            "mlp.down_proj": layer.mlp.down.weight,
             "input_layernorm": layer.attention_norm.weight,
             "post_attention_layernorm": layer.mlp_norm.weight,
         }

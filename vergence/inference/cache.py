@@ -23,34 +23,44 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vergence.inputs import Segments
-from vergence.models.attention import packed_attention
 from vergence.presets import LanguageConfig
 
 SMALLEST_SHELF = 32
 
 
 class _Shelf:
-    """The requests of one capacity: `keys` and `values` `[depth, rows, K, capacity, D]`, live rows in front."""
+    """The requests of one capacity: `keys` and `values` `[depth, rows, K, capacity, D]`, live rows in front.
+
+    Latent attention has no `values`: a key's first numbers are its value.
+    """
 
     def __init__(self, config: LanguageConfig, capacity: int, dtype: torch.dtype, device: torch.device) -> None:
         self.capacity = capacity
         self.requests: list[int] = []
         self.lengths: list[int] = []
-        self.mask = torch.empty(0)
-        shape = (config.depth, 1, config.kv_heads, capacity, config.width // config.heads)
+        self.mask: Tensor | None = None
+        heads, size = config.kv_heads, config.query_size
+        if config.latent:
+            heads, size = 1, config.latent.kv_rank + config.latent.rope_size
         # Zeros, not empty memory: a masked value is multiplied by zero, and zero times NaN is NaN.
-        self.keys = torch.zeros(shape, dtype=dtype, device=device)
-        self.values = torch.zeros(shape, dtype=dtype, device=device)
+        self.keys = torch.zeros(config.depth, 1, heads, capacity, size, dtype=dtype, device=device)
+        self.values = None if config.latent else torch.zeros_like(self.keys)
+
+    @property
+    def stored(self) -> list[Tensor]:
+        """What is stored: keys, and values where they are apart."""
+        return [self.keys] if self.values is None else [self.keys, self.values]
 
     def add(self, request: int, length: int) -> int:
         """A cleared row for a request that will hold `length` tokens."""
         row = len(self.requests)
         if row == self.keys.shape[1]:
             self.keys = torch.cat([self.keys, torch.zeros_like(self.keys)], dim=1)
-            self.values = torch.cat([self.values, torch.zeros_like(self.values)], dim=1)
+            if self.values is not None:
+                self.values = torch.cat([self.values, torch.zeros_like(self.values)], dim=1)
         else:
-            self.keys[:, row] = 0
-            self.values[:, row] = 0
+            for stored in self.stored:
+                stored[:, row] = 0
         self.requests.append(request)
         self.lengths.append(length)
         return row
@@ -59,32 +69,41 @@ class _Shelf:
         """Free a row; the last one takes its place."""
         last = len(self.requests) - 1
         if row != last:
-            self.keys[:, row] = self.keys[:, last]
-            self.values[:, row] = self.values[:, last]
+            for stored in self.stored:
+                stored[:, row] = stored[:, last]
             self.requests[row], self.lengths[row] = self.requests[last], self.lengths[last]
         self.requests.pop()
         self.lengths.pop()
 
     def prepare(self) -> None:
         """Make room for one more token in each row, and the mask `[R, 1, 1, L]` of what each row may attend to."""
-        self.slots = torch.tensor(self.lengths, device=self.keys.device)
-        self.rows = torch.arange(len(self.lengths), device=self.keys.device)
+        self.places = list(enumerate(self.lengths))
         self.lengths = [length + 1 for length in self.lengths]
         self.longest = max(self.lengths)
-        self.mask = (torch.arange(self.longest, device=self.keys.device) <= self.slots[:, None])[:, None, None]
+        self.mask = None
+        if min(self.lengths) < self.longest:
+            lengths = torch.tensor(self.lengths, device=self.keys.device)
+            self.mask = (torch.arange(self.longest, device=self.keys.device) < lengths[:, None])[:, None, None]
 
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def extend(self, layer: int, query: Tensor, key: Tensor, value: Tensor | None, scale: float) -> Tensor:
         """One new token per row: `query` `[R, H, D]`, `key`, `value` `[R, K, D]` -> `[R, H, D]`."""
         count, heads, size = query.shape
-        keys, values = self.keys[layer], self.values[layer]
-        keys[self.rows, :, self.slots] = key.to(keys.dtype)
-        values[self.rows, :, self.slots] = value.to(values.dtype)
+        keys = self.keys[layer]
+        values = keys if self.values is None or value is None else self.values[layer]
+        for row, place in self.places:
+            keys[row, :, place] = key[row]
+            if value is not None:
+                values[row, :, place] = value[row]
         # The query heads that share a key head become queries of one head: no key is repeated.
         grouped = query.view(count, keys.shape[1], -1, size)
         seen = (slice(count), slice(None), slice(self.longest))
-        return F.scaled_dot_product_attention(
-            grouped, keys[seen].to(query.dtype), values[seen].to(query.dtype), attn_mask=self.mask
-        ).reshape(count, heads, size)
+        mixed = _attend(grouped, keys[seen].to(query.dtype), values[seen].to(query.dtype), self.mask, scale)
+        return mixed.reshape(count, heads, size)
+
+
+def _attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """`[R, K, G, D]`, `[R, K, L, D]` x 2 -> `[R, K, G, D]`; `mask` `[R, 1, 1, L]` is true where a key is seen."""
+    return F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=scale)
 
 
 class KeyValueCache:
@@ -98,6 +117,7 @@ class KeyValueCache:
         self.config, self.dtype, self.device = config, dtype, device
         self._shelves: dict[int, _Shelf] = {}
         self._decoding: list[_Shelf] = []
+        self._counts: list[int] = []
         self._prompts: list[tuple[_Shelf, int]] = []
         self._segments: Segments | None = None
 
@@ -114,7 +134,17 @@ class KeyValueCache:
     @property
     def bytes(self) -> int:
         """Memory that the keys and values take."""
-        return sum(2 * shelf.keys.numel() * shelf.keys.element_size() for shelf in self._shelves.values())
+        return sum(x.numel() * x.element_size() for shelf in self._shelves.values() for x in shelf.stored)
+
+    @property
+    def decoding(self) -> int:
+        """How many tokens at the front of the step's row continue a stored request."""
+        return sum(self._counts)
+
+    @property
+    def prompts(self) -> Segments | None:
+        """The borders of the prompts that join in this step."""
+        return self._segments
 
     def begin(self, prompts: Sequence[tuple[int, int]] = ()) -> list[int]:
         """Prepare a step: `prompts` (request, length) join. Returns the order of the requests that were live before.
@@ -140,20 +170,29 @@ class KeyValueCache:
             self._prompts.append((shelf, shelf.add(request, length)))
         return order
 
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Store the row's keys and values `[T, K, D]`; attend `query` `[T, H, D]`, each to its own request's past."""
-        counts = [*self._counts, query.shape[0] - sum(self._counts)]
-        parts = list(zip(query.split(counts), key.split(counts), value.split(counts), strict=True))
-        new_query, new_key, new_value = parts.pop()
-        outputs = [shelf.attend(layer, *part) for shelf, part in zip(self._decoding, parts, strict=True)]
-        if self._segments is not None:
-            outputs.append(packed_attention(new_query, new_key, new_value, self._segments, causal=True))
-            start = 0
-            for (shelf, row), length in zip(self._prompts, self._lengths, strict=True):
-                shelf.keys[layer, row, :, :length] = new_key[start : start + length].transpose(0, 1)
-                shelf.values[layer, row, :, :length] = new_value[start : start + length].transpose(0, 1)
-                start += length
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+    def extend(self, layer: int, query: Tensor, key: Tensor, value: Tensor | None, *, scale: float) -> Tensor:
+        """Store one key and value `[R, K, D]` per live request, attend `query` `[R, H, D]`, each to its own past.
+
+        Without `value`, the keys are the values as well (latent attention; what follows the latent part is of no use).
+        """
+        if len(self._decoding) == 1:
+            return self._decoding[0].extend(layer, query, key, value, scale)
+        outputs, start = [], 0
+        for shelf, count in zip(self._decoding, self._counts, strict=True):
+            part = slice(start, start + count)
+            outputs.append(shelf.extend(layer, query[part], key[part], None if value is None else value[part], scale))
+            start += count
+        return torch.cat(outputs)
+
+    def store(self, layer: int, key: Tensor, value: Tensor | None) -> None:
+        """Store the keys and values `[T, K, D]` of the prompts that join."""
+        start = 0
+        for (shelf, row), length in zip(self._prompts, self._lengths, strict=True):
+            part = slice(start, start + length)
+            shelf.keys[layer, row, :, :length] = key[part].transpose(0, 1)
+            if shelf.values is not None and value is not None:
+                shelf.values[layer, row, :, :length] = value[part].transpose(0, 1)
+            start += length
 
     def release(self, request: int) -> None:
         """Forget a request. Its row is used again; a shelf without requests gives its memory back."""
@@ -179,8 +218,8 @@ class KeyValueCache:
         request, length = shelf.requests[row], shelf.lengths[row]
         target = self._shelf(length + 1)
         new = target.add(request, length)
-        target.keys[:, new, :, :length] = shelf.keys[:, row, :, :length]
-        target.values[:, new, :, :length] = shelf.values[:, row, :, :length]
+        for to, stored in zip(target.stored, shelf.stored, strict=True):
+            to[:, new, :, :length] = stored[:, row, :, :length]
         shelf.remove(row)
         if not shelf.requests:
             del self._shelves[shelf.capacity]

@@ -16,6 +16,7 @@ from typing import Literal
 import torch
 
 from vergence.errors import DataError, UsageError
+from vergence.inference.encoder_cache import EncoderCache
 from vergence.inference.request import Output, Request
 from vergence.inference.sampler import Sampling
 from vergence.inference.scheduler import Scheduler
@@ -48,6 +49,7 @@ class Engine:
         self.model = model if device is None else model.to(device)
         self.processor = processor
         self.max_batch, self.prefill_tokens = max_batch, prefill_tokens
+        self.encoder_cache = EncoderCache()
 
     @classmethod
     def load(
@@ -62,7 +64,13 @@ class Engine:
 
     def scheduler(self) -> Scheduler:
         """A new queue of requests on this model, for callers that drive it step by step."""
-        return Scheduler(self.model, self.processor, max_batch=self.max_batch, prefill_tokens=self.prefill_tokens)
+        return Scheduler(
+            self.model,
+            self.processor,
+            max_batch=self.max_batch,
+            prefill_tokens=self.prefill_tokens,
+            encoder_cache=self.encoder_cache,
+        )
 
     def generate(self, requests: Sequence[Request], *, on_error: Literal["raise", "return"] = "raise") -> list[Output]:
         """Answer all requests, in their order.

@@ -12,6 +12,7 @@ import torch
 
 from vergence.errors import DataError
 from vergence.inference.cache import KeyValueCache
+from vergence.inference.encoder_cache import EncoderCache
 from vergence.inference.request import FinishReason, Output, Request
 from vergence.inference.sampler import choose_each, new_generator
 from vergence.inference.text_stream import TextStream
@@ -69,8 +70,17 @@ class Scheduler:
     together, and at least one, in the same packed row as the next token of every live request.
     """
 
-    def __init__(self, model: VLM, processor: Processor, *, max_batch: int, prefill_tokens: int) -> None:
+    def __init__(
+        self,
+        model: VLM,
+        processor: Processor,
+        *,
+        max_batch: int,
+        prefill_tokens: int,
+        encoder_cache: EncoderCache | None = None,
+    ) -> None:
         self.model, self.processor = model, processor
+        self.encoder_cache = encoder_cache or EncoderCache()
         self.max_batch, self.prefill_tokens = max_batch, prefill_tokens
         weight = model.language.embed.weight
         self.cache = KeyValueCache(model.config.language, dtype=weight.dtype, device=weight.device)
@@ -112,8 +122,9 @@ class Scheduler:
         if not served:
             return [], refused
         self._live.update({running.number: running for running, _ in joining})
-        batch = self._row(served[: len(order)], [inputs for _, inputs in joining])
-        hidden = self.model(batch.to(self.cache.device), self.cache)
+        batch = self._row(served[: len(order)], [inputs for _, inputs in joining]).to(self.cache.device)
+        visual = self.encoder_cache.visual_tokens(self.model, batch) if batch.patches.shape[0] else None
+        hidden = self.model(batch, self.cache, visual=visual)
         last = (batch.segments.cu_seqlens[1:] - 1).to(hidden.device)
         logits = self.model.language.logits(hidden[last])
         samplings = [running.request.sampling for running in served]
@@ -127,7 +138,7 @@ class Scheduler:
 
     def _row(self, decoding: list[Running], prompts: list[ModelInputs]) -> PackedBatch:
         """The step's packed row: the newest token of each live request, then the prompts."""
-        width = 3 * self.model.config.vision.patch_size**2
+        width = self.model.config.patch_values
         empty = torch.empty(0, dtype=torch.long)
         batch = (
             pack(prompts)

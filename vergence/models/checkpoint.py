@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,12 @@ from torch import Tensor
 from vergence.config import ConfigError, parse
 from vergence.errors import DataError
 from vergence.models.vlm import VLM
-from vergence.presets import ModelConfig
+from vergence.presets import ModelConfig, VisionConfig
 
 FORMAT = "vergence-checkpoint"
 VERSION = 1
 MANIFEST = "manifest.json"
+CHAT_TEMPLATE = "chat_template.jinja"
 PARTIAL = ".partial-"
 
 
@@ -38,14 +41,23 @@ class Checkpoint:
     path: Path
     files: Mapping[str, Any]
 
+    def weight_files(self, name: str) -> list[Path]:
+        """`<name>.safetensors`, or the shards that it is cut into; empty where the checkpoint has neither."""
+        pattern = re.compile(rf"{re.escape(name)}(-\d{{5}}-of-\d{{5}})?\.safetensors", re.ASCII)
+        return [self.path / file for file in sorted(self.files) if pattern.fullmatch(file)]
+
     def tensors(self, name: str) -> dict[str, Tensor]:
-        """The tensors of `<name>.safetensors`; empty where the checkpoint has no such file."""
-        if f"{name}.safetensors" not in self.files:
-            return {}
-        try:
-            return load_file(self.path / f"{name}.safetensors")
-        except SafetensorError:
-            raise DataError(f"{self.path / name}.safetensors: not a safetensors file") from None
+        """The tensors of `<name>.safetensors`, or of its shards; empty where the checkpoint has no such file."""
+        tensors: dict[str, Tensor] = {}
+        for file in self.weight_files(name):
+            try:
+                loaded = load_file(file)
+            except SafetensorError:
+                raise DataError(f"{file}: not a safetensors file") from None
+            if twice := tensors.keys() & loaded.keys():
+                raise DataError(f"{file}: holds {min(twice)!r:.80}, which another file of the checkpoint holds too")
+            tensors |= loaded
+        return tensors
 
     def json(self, name: str) -> Any:
         """The content of `<name>.json`. Raises `DataError` where the checkpoint has no such file."""
@@ -66,28 +78,58 @@ def write_checkpoint(
     path: Path, *, tensors: Mapping[str, Mapping[str, Tensor]], documents: Mapping[str, Any], texts: Mapping[str, str]
 ) -> Checkpoint:
     """Write `<name>.safetensors`, `<name>.json` and text files into the new folder `path`, atomically."""
+    with new_checkpoint(path) as partial:
+        for name, group in tensors.items():
+            if group:
+                save_file({k: v.detach().contiguous() for k, v in group.items()}, partial / f"{name}.safetensors")
+        write_documents(partial, documents, texts)
+    return Checkpoint(path, _listed(path))
+
+
+def write_documents(folder: Path, documents: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+    """Write `<name>.json` for each document and each text under its own name."""
+    for name, document in documents.items():
+        (folder / f"{name}.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def new_checkpoint(path: Path) -> Iterator[Path]:
+    """A folder to write a checkpoint's files into; at the end it gets its manifest and appears as `path`."""
+    with new_folder(path) as partial:
+        yield partial
+        files = {}
+        for file in sorted(partial.iterdir()):
+            files[file.name] = {"bytes": file.stat().st_size, "sha256": sha256(file)}
+        manifest = {"format": FORMAT, "version": VERSION, "files": files}
+        (partial / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder beside `path` that takes its name at the end, flushed, or is removed where anything goes wrong.
+
+    A folder that `path` names already is replaced.
+    """
     partial = path.with_name(PARTIAL + path.name)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    for name, group in tensors.items():
-        if group:
-            save_file({k: v.detach().contiguous() for k, v in group.items()}, partial / f"{name}.safetensors")
-    for name, document in documents.items():
-        (partial / f"{name}.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
-    for name, text in texts.items():
-        (partial / name).write_text(text, encoding="utf-8")
-    files = {}
-    for file in sorted(partial.iterdir()):
-        flush(file)
-        files[file.name] = {"bytes": file.stat().st_size, "sha256": sha256(file)}
-    manifest = {"format": FORMAT, "version": VERSION, "files": files}
-    (partial / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    flush(partial / MANIFEST)
-    if path.exists():
-        shutil.rmtree(path)
-    partial.rename(path)
+    try:
+        yield partial
+        for file in sorted(partial.iterdir()):
+            flush(file)
+        if path.exists():
+            shutil.rmtree(path)
+        partial.rename(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     flush(path.parent)
-    return Checkpoint(path, files)
+
+
+def _listed(path: Path) -> dict[str, Any]:
+    return dict(json.loads((path / MANIFEST).read_text(encoding="utf-8"))["files"])
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
@@ -145,13 +187,16 @@ def find_checkpoint(path: Path) -> Path:
     raise DataError(f"{path}: not a Vergence checkpoint (no {MANIFEST}) and not a run with checkpoints")
 
 
-def save_model(path: Path, model: VLM, *, tokenizer: str) -> Checkpoint:
-    """Write a checkpoint that holds a model alone. `tokenizer` is the content of its `tokenizer.json`."""
+def save_model(path: Path, model: VLM, *, tokenizer: str, template: str | None = None) -> Checkpoint:
+    """Write a checkpoint that holds a model alone. `tokenizer` is the content of its `tokenizer.json`.
+
+    `template` is that of its `chat_template.jinja`, for a model that brings its own chat template.
+    """
     return write_checkpoint(
         path,
         tensors={"model": model.state_dict()},
         documents={"model": model.config.model_dump(mode="json")},
-        texts={"tokenizer.json": tokenizer},
+        texts={"tokenizer.json": tokenizer, **({CHAT_TEMPLATE: template} if template is not None else {})},
     )
 
 
@@ -161,23 +206,40 @@ def load_model(checkpoint: Checkpoint) -> tuple[VLM, ModelConfig]:
     The names and shapes of the weights must be exactly those of the configuration. Raises `DataError` that names, in
     one line, what is missing, what is not expected and what has another shape. torch's global random state stays.
     """
-    document, source = checkpoint.json("model"), str(checkpoint.path / "model.json")
+    config = read_config(checkpoint)
+    if isinstance(config, VisionConfig):
+        raise DataError(
+            f"{checkpoint.path}: a vision encoder alone, not a whole model; "
+            "`vergence build` joins it to a language model"
+        )
+    weights = checkpoint.tensors("model")
+    with torch.device("meta"):  # nothing is allocated: every weight is one that was read
+        model = VLM(config)
+    problems = compare_weights(weights, model.state_dict())
+    if problems:
+        raise DataError(f"{checkpoint.path / 'model.safetensors'}: doesn't fit model.json: {'; '.join(problems)}")
+    model.load_state_dict(weights, assign=True)
+    # What no checkpoint holds, since the configuration says it.
+    model.pixel_mean = torch.tensor(config.processing.mean)
+    model.pixel_std = torch.tensor(config.processing.std)
+    return model, config
+
+
+def read_config(checkpoint: Checkpoint) -> ModelConfig | VisionConfig:
+    """What a checkpoint holds: a whole model (`model.json`) or a vision encoder alone (`encoder.json`).
+
+    Raises `DataError`, in one line, for a file that isn't such a configuration.
+    """
+    name = "encoder" if "encoder.json" in checkpoint.files else "model"
+    document, source = checkpoint.json(name), str(checkpoint.path / f"{name}.json")
     if not isinstance(document, dict):
         raise DataError(f"{source}: expected an object")
     try:
-        config = parse(ModelConfig, document, source=source)
+        if name == "encoder":
+            return parse(VisionConfig, document, source=source)
+        return parse(ModelConfig, document, source=source)
     except ConfigError as error:
         raise DataError("; ".join(str(error).split("\n"))) from None
-    weights = checkpoint.tensors("model")
-    with torch.device("meta"):
-        expected = VLM(config).state_dict()
-    problems = compare_weights(weights, expected)
-    if problems:
-        raise DataError(f"{checkpoint.path / 'model.safetensors'}: doesn't fit model.json: {'; '.join(problems)}")
-    with torch.random.fork_rng(devices=[]):  # building fills the weights at random, only to be replaced here
-        model = VLM(config)
-    model.load_state_dict(weights, assign=True)
-    return model, config
 
 
 def compare_weights(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, show: int = 3) -> list[str]:

@@ -2,28 +2,44 @@
 
 Shapes: `T` tokens or patches, `H` heads, `D` head size. A pair is two neighbouring numbers `(x[2i], x[2i + 1])`, read
 as one complex number and multiplied by `e^(i angle)`; on a CPU that takes less than half the time of the half-split
-layout. Source: Su et al. 2021, RoFormer, arXiv 2104.09864, section 3.2.2.
+layout, in which a pair is `(x[i], x[i + D/2])`. Weights made for that layout have their query and key rows reordered
+when they are read (`vergence.models.hub.transforms`). Source: Su et al. 2021, RoFormer, arXiv 2104.09864, 3.2.2.
 """
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
 import torch
 from torch import Tensor
 
+from vergence.presets import RopeScaling
 
-def rotation_1d(positions: Tensor, head_size: int, theta: float) -> Tensor:
+
+def rotation_1d(positions: Tensor, head_size: int, theta: float, scaling: RopeScaling | None = None) -> Tensor:
     """Complex factors `[T, 1, D/2]` for integer positions `[T]`; pair `i` turns by `position * theta^(-2i/D)`."""
-    return _rotation(positions.float()[:, None] * _frequencies(head_size // 2, theta, positions.device))
+    frequencies = _frequencies(head_size // 2, theta, positions.device)
+    if scaling:
+        frequencies = stretch(frequencies, scaling)
+    return _rotation(positions.float()[:, None] * frequencies)
 
 
-def rotation_2d(coordinates: Tensor, head_size: int, theta: float) -> Tensor:
-    """Complex factors `[T, 1, D/2]` for (row, column) pairs `[T, 2]`.
+def rotation_2d(
+    coordinates: Tensor, head_size: int, theta: float, layout: Literal["halves", "interleaved"] = "halves"
+) -> Tensor:
+    """Complex factors `[T, 1, D/2]` for (row, column) pairs `[T, 2]`, frequencies `theta^(-4i/D)`.
 
-    The first half of the pairs turns with the row, the second with the column, each with frequencies
-    `theta^(-4i/D)`. The Seed1.5-VL report (2.1.1) names 2D RoPE but neither base nor layout: these are our choices.
+    "halves": the first half of the pairs turns with the row, the second with the column (Seed1.5-VL's report, 2.1.1,
+    names 2D RoPE but neither base nor layout: these are our choices). "interleaved": pair `2i` turns with the column,
+    pair `2i + 1` with the row, as the code of MoonViT does (its docstring says height first, the code width first).
     """
     frequencies = _frequencies(head_size // 4, theta, coordinates.device)
-    return _rotation((coordinates.float()[:, :, None] * frequencies).flatten(1))
+    if layout == "halves":
+        angles = coordinates.float()[:, :, None] * frequencies
+    else:
+        angles = coordinates.float().flip(1)[:, None, :] * frequencies[:, None]
+    return _rotation(angles.flatten(1))
 
 
 def rotate(x: Tensor, rotation: Tensor) -> Tensor:
@@ -32,8 +48,19 @@ def rotate(x: Tensor, rotation: Tensor) -> Tensor:
     return torch.view_as_real(pairs * rotation).flatten(-2).to(x.dtype)
 
 
+def stretch(frequencies: Tensor, scaling: RopeScaling) -> Tensor:
+    """Llama 3.1's rule: low frequencies are divided by the factor, high ones stay, those between are blended.
+
+    Source: Llama 3.1's `apply_scaling` (meta-llama/llama-models, models/llama3/reference_impl/model.py).
+    """
+    turns = scaling.old_context * frequencies / (2 * math.pi)
+    blend = ((turns - scaling.low) / (scaling.high - scaling.low)).clamp(0, 1)
+    return (1 - blend) * frequencies / scaling.factor + blend * frequencies
+
+
 def _frequencies(count: int, theta: float, device: torch.device) -> Tensor:
-    return theta ** (-torch.arange(count, device=device, dtype=torch.float32) / count)
+    # Written as the reference implementations do: at position 8,000 a last bit of a frequency is 1e-3 of an angle.
+    return 1.0 / (theta ** (torch.arange(0, 2 * count, 2, device=device, dtype=torch.float32) / (2 * count)))
 
 
 def _rotation(angles: Tensor) -> Tensor:

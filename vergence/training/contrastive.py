@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vergence.errors import DataError
+from vergence.errors import DataError, UsageError
 from vergence.inputs import IGNORE, PackedBatch, Segments
 from vergence.models.language.decoder import Decoder
 from vergence.models.vlm import VLM
-from vergence.presets import ModelConfig
+from vergence.presets import LanguageConfig, ModelConfig
 
 
 class AttentionPool(nn.Module):
@@ -49,11 +49,13 @@ class ContrastiveHeads(nn.Module):
     """What the encoder needs only while it is pre-trained: the pool, and what each of the two losses reads it with."""
 
     def __init__(self, config: ModelConfig, losses: Sequence[str]) -> None:
-        """`losses`: `siglip`, `superclass` or both."""
+        """`losses`: `siglip`, `superclass` or both. Raises `UsageError` unless the encoder sees an image as one view."""
         super().__init__()
+        if config.vision is None or config.processing.rule == "anyres":
+            raise UsageError("a contrastive stage needs a vision encoder that sees each image as one view")
         width = config.vision.width
         self.pool = AttentionPool(width, config.vision.heads)
-        self.siglip = SigLIPHead(config) if "siglip" in losses else None
+        self.siglip = SigLIPHead(config.language, width) if "siglip" in losses else None
         self.superclass = nn.Linear(width, config.language.vocab_size) if "superclass" in losses else None
 
     def initialise(self, seed: int) -> None:
@@ -61,7 +63,7 @@ class ContrastiveHeads(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         for name, parameter in self.named_parameters():
             if parameter.ndim >= 2:
-                std = 0.02 if name.endswith("embed.weight") else parameter.shape[1] ** -0.5
+                std = 0.02 if name.endswith("embed.weight") else parameter.shape[-1] ** -0.5
                 nn.init.normal_(parameter, std=std, generator=generator)
         if self.superclass is not None:
             nn.init.zeros_(self.superclass.bias)
@@ -86,10 +88,10 @@ class ContrastiveHeads(nn.Module):
 class SigLIPHead(nn.Module):
     """The text tower, temperature and bias of SigLIP; scale 10 and bias -10 at first, as there."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, language: LanguageConfig, vision_width: int) -> None:
         super().__init__()
-        self.text = Decoder(config.language.model_copy(update={"depth": min(2, config.language.depth)}))
-        self.projection = nn.Linear(config.language.width, config.vision.width, bias=False)
+        self.text = Decoder(language.model_copy(update={"depth": min(2, language.depth), "experts": None}))
+        self.projection = nn.Linear(language.width, vision_width, bias=False)
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
         self.bias = nn.Parameter(torch.tensor(-10.0))
 

@@ -34,7 +34,8 @@ from vergence.evaluation.scores import Score, from_json, table, write_scores
 from vergence.inference.engine import Engine, available_device
 from vergence.inputs import PackedBatch
 from vergence.models.checkpoint import Checkpoint, save_model, write_checkpoint
-from vergence.models.vlm import VLM
+from vergence.models.language.experts import RouterLog
+from vergence.models.vlm import VLM, router_log
 from vergence.processing.processor import Learn, Processor
 from vergence.processing.tokenizer import Tokenizer
 from vergence.recipe import Recipe, StageConfig
@@ -50,6 +51,7 @@ from vergence.training.optimizers import (
     set_learning_rate,
 )
 from vergence.training.progress import Progress, duration
+from vergence.training.routing import balance, load_figures, step_loads
 from vergence.training.run import Run
 
 SKIP_REASONS = 50  # reasons for skipping samples that are counted one by one; further ones together
@@ -175,7 +177,9 @@ class Trainer:
                 set_learning_rate(optimizer, rate)
                 loaded = [next(rows) for _ in range(stage.rows)]
                 batches = [row.batch.to(self.device) for row in loaded]
-                loss = self._gradients(stage, heads, batches, parameters, executor)
+                units = sum(loss_units(heads, batch) for batch in batches)
+                logs = [router_log(batch) for batch in batches]
+                loss = self._gradients(heads, batches, logs, units, parameters, executor)
                 norm = float(nn.utils.clip_grad_norm_(parameters, stage.optimizer.clip))
                 if not (math.isfinite(norm) and math.isfinite(loss)):
                     raise VergenceError(
@@ -183,6 +187,8 @@ class Trainer:
                         f"lower stages.{stage.name}.optimizer.lr"
                     )
                 optimizer.step()
+                loads = step_loads(logs)
+                balance(self.model.language, loads)
                 seconds = time.monotonic() - started
                 tokens = sum(batch.input_ids.numel() for batch in batches)
                 self._advance(loaded, tokens, seconds)
@@ -198,6 +204,7 @@ class Trainer:
                         "tokens_per_second": tokens / seconds,
                         "utilisation": tokens / (stage.rows * stage.row_tokens),
                         "seconds": position.seconds,
+                        **load_figures(logs, loads, units),
                     }
                 )
                 done = position.step == stage.steps
@@ -227,18 +234,19 @@ class Trainer:
 
     def _gradients(
         self,
-        stage: StageConfig,
         heads: ContrastiveHeads | None,
         batches: list[PackedBatch],
+        logs: list[RouterLog],
+        units: int,
         parameters: list[nn.Parameter],
         executor: ThreadPoolExecutor,
     ) -> float:
-        """Gradients of the mean loss over the whole step: the sum over rows divided by the step's targets."""
-        units = sum(loss_units(heads, batch) for batch in batches)
-        return step_gradients(batches, lambda batch: self._loss(heads, batch) / units, parameters, executor)
+        """Gradients of the mean loss over the whole step: the sum over rows divided by the step's targets, `units`."""
+        rows = list(zip(batches, logs, strict=True))
+        return step_gradients(rows, lambda row: self._loss(heads, *row) / units, parameters, executor)
 
-    def _loss(self, heads: ContrastiveHeads | None, batch: PackedBatch) -> Tensor:
-        return self.model.loss(batch) if heads is None else heads.loss(self.model, batch)
+    def _loss(self, heads: ContrastiveHeads | None, batch: PackedBatch, log: RouterLog | None = None) -> Tensor:
+        return self.model.loss(batch, log) if heads is None else heads.loss(self.model, batch)
 
     def _advance(self, loaded: list[LoadedRow], tokens: int, seconds: float) -> None:
         position = self.position

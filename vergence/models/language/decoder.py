@@ -1,56 +1,46 @@
-"""The decoder language model: RMSNorm, SwiGLU, grouped-query attention and rotary positions.
+"""The decoder language model: RMSNorm, causal attention, SwiGLU or a mixture of experts, rotary positions.
 
-Shapes: `T` tokens of a packed row, `D` width, `H` query heads, `K` key/value heads.
+Shapes: `T` tokens of a packed row, `D` width. Qwen2, Qwen3, Llama, SmolLM2 and Moonlight are choices of
+`LanguageConfig`.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vergence.inputs import Segments
-from vergence.models.attention import packed_attention
-from vergence.models.rope import rotate, rotation_1d
+from vergence.models.language.attention import Cache, GroupedQueryAttention, LatentAttention
+from vergence.models.language.experts import MixtureOfExperts, RouterLog, SwiGLU
+from vergence.models.rope import rotation_1d
 from vergence.presets import LanguageConfig
 
 
-class Cache(Protocol):
-    """What a decoder layer asks of a key/value cache (see `vergence.inference.cache`)."""
-
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Store the new keys and values `[T, K, head]`, attend `query` `[T, H, head]` to all stored so far."""
-        ...
-
-
 class DecoderLayer(nn.Module):
-    """`x + attention(norm(x))`, then `x + swiglu(norm(x))`; attention is causal inside each sample."""
+    """`x + attention(norm(x))`, then `x + mlp(norm(x))`; attention is causal inside each sample."""
 
     def __init__(self, config: LanguageConfig, index: int) -> None:
         super().__init__()
-        self.index = index
-        self.heads, self.kv_heads = config.heads, config.kv_heads
-        self.head_size = config.width // config.heads
         self.attention_norm = nn.RMSNorm(config.width, eps=config.norm_eps)
-        self.qkv = nn.Linear(config.width, (config.heads + 2 * config.kv_heads) * self.head_size, bias=False)
-        self.out = nn.Linear(config.width, config.width, bias=False)
+        self.attention: nn.Module = (
+            LatentAttention(config, config.latent, index) if config.latent else GroupedQueryAttention(config, index)
+        )
         self.mlp_norm = nn.RMSNorm(config.width, eps=config.norm_eps)
-        self.gate_up = nn.Linear(config.width, 2 * config.mlp_width, bias=False)
-        self.down = nn.Linear(config.mlp_width, config.width, bias=False)
+        sparse = config.experts is not None and index >= config.experts.dense_layers
+        self.mlp: nn.Module = (
+            MixtureOfExperts(config.width, config.experts)
+            if sparse and config.experts
+            else SwiGLU(config.width, config.mlp_width)
+        )
 
-    def forward(self, x: Tensor, rotation: Tensor, segments: Segments, cache: Cache | None) -> Tensor:
+    def forward(
+        self, x: Tensor, rotation: Tensor, segments: Segments, cache: Cache | None, log: RouterLog | None
+    ) -> Tensor:
         """`x` `[T, D]` -> `[T, D]`."""
-        heads = self.qkv(self.attention_norm(x)).unflatten(-1, (-1, self.head_size))
-        turned, value = heads.split([self.heads + self.kv_heads, self.kv_heads], dim=1)
-        query, key = rotate(turned, rotation).split([self.heads, self.kv_heads], dim=1)
-        if cache is None:
-            mixed = packed_attention(query, key, value, segments, causal=True)
-        else:
-            mixed = cache.attend(self.index, query, key, value)
-        x = x + self.out(mixed.flatten(1))
-        gate, up = self.gate_up(self.mlp_norm(x)).chunk(2, dim=-1)
-        return x + self.down(F.silu(gate) * up)
+        x = x + self.attention(self.attention_norm(x), rotation, segments, cache)
+        return x + self.mlp(self.mlp_norm(x), segments, log)
 
 
 class Decoder(nn.Module):
@@ -67,14 +57,31 @@ class Decoder(nn.Module):
         self.norm = nn.RMSNorm(config.width, eps=config.norm_eps)
         self.head = None if config.tied else nn.Linear(config.width, config.vocab_size, bias=False)
 
-    def forward(self, x: Tensor, position_ids: Tensor, segments: Segments, cache: Cache | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        position_ids: Tensor,
+        segments: Segments,
+        cache: Cache | None = None,
+        log: RouterLog | None = None,
+    ) -> Tensor:
         """Embedded tokens `[T, D]` with positions `[T]` -> normed hidden states `[T, D]`."""
         config = self.config
-        rotation = rotation_1d(position_ids, config.width // config.heads, config.rope_theta)
+        rotation = rotation_1d(position_ids, config.rotary_size, config.rope_theta, config.rope_scaling)
         for layer in self.layers:
-            x = layer(x, rotation, segments, cache)
+            x = layer(x, rotation, segments, cache, log)
         return self.norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """`[..., D]` -> `[..., vocab]`."""
         return F.linear(hidden, self.embed.weight if self.head is None else self.head.weight)
+
+    @property
+    def mixtures(self) -> list[MixtureOfExperts]:
+        """The layers' mixtures of experts, in order; empty for a dense model."""
+        return [module for module in self.modules() if isinstance(module, MixtureOfExperts)]
+
+    def update_router_bias(self, counts: Sequence[Tensor]) -> None:
+        """Move every mixture's balancing biases by the tokens per expert `[E]` of an optimizer step, layer by layer."""
+        for mixture, loads in zip(self.mixtures, counts, strict=True):
+            mixture.update_bias(loads)
