@@ -34,6 +34,9 @@ SUBCOMMANDS = [
     ["data", "packing"],
     ["tokenizer"],
     ["tokenizer", "train"],
+    ["convert"],
+    ["convert", "import"],
+    ["convert", "export"],
     ["report"],
     ["demo"],
 ]
@@ -76,7 +79,7 @@ def test_help_is_quick(command):
     result = subprocess.run([sys.executable, *command, "--help"], capture_output=True, text=True, cwd=ROOT)
     assert used() - before < 0.3
     assert result.returncode == 0
-    for name in ("train", "eval", "chat", "config", "data", "tokenizer", "report", "demo"):
+    for name in ("train", "eval", "chat", "config", "data", "tokenizer", "convert", "report", "demo"):
         assert re.search(rf"^    {name}\b", result.stdout, re.MULTILINE)
     assert "exit codes: 0 done" in result.stdout
 
@@ -117,6 +120,8 @@ def test_the_version(capsys):
         (["data", "packing", "RECIPE", "--rows", "0"], "argument --rows: expected a whole number of at least 1"),
         (["eval", "run", "--samples", "-5"], "argument --samples: expected a whole number of at least 1, found '-5'"),
         (["tokenizer", "train", "RECIPE", "--output", "x", "--samples", "many"], "found 'many'"),
+        (["convert", "import", "somewhere"], "the following arguments are required: destination"),
+        (["convert", "import", "a", "b", "--dtype", "int8"], "argument --dtype: invalid choice: 'int8'"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(small_recipe, capsys, arguments, said):
@@ -296,6 +301,37 @@ def test_a_tokenizer_is_the_same_in_every_process(small_recipe, tmp_path, capsys
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
     override = f"model.processing.tokenizer={tmp_path / 'one.json'}"
     assert run("data", "packing", str(small_recipe), override, "--rows", "1", capsys=capsys)[0] == 0
+
+
+# Public checkpoints
+
+
+def test_a_checkpoint_is_exported_and_imported_again(tmp_path, capsys):
+    from vergence.models.checkpoint import save_model
+    from vergence.models.vlm import VLM
+    from vergence.presets import PRESETS
+    from vergence.processing.tokenizer import Tokenizer
+
+    model = VLM(PRESETS["llava-onevision-tiny"])
+    model.initialise(seed=0)
+    made, public, again = (str(tmp_path / name) for name in ("made", "public", "again"))
+    save_model(Path(made), model, tokenizer=Tokenizer.load("tiny").backend.to_str())
+    assert run("convert", "export", made, public, capsys=capsys) == (0, f"{public}: llava-onevision (hf)\n", "")
+    code, out, err = run("convert", "import", public, again, "--dtype", "bfloat16", capsys=capsys)
+    assert (code, err) == (0, "")
+    assert re.fullmatch(rf"{again}: llava-onevision \(hf\), [\d,]+ weights in bfloat16\n", out)
+    files = ["model.json", "model.safetensors", "source.json", "tokenizer.json"]
+    assert sorted(open_checkpoint(Path(again)).files) == files
+    assert problem("convert", "import", public, again, capsys=capsys) == (
+        2,
+        f"vergence: {again}: exists already; name a new folder",
+    )
+    code, said = problem("convert", "export", made, str(tmp_path / "x"), "--format", "gguf", capsys=capsys)
+    assert code == 2
+    assert "no format 'gguf' for this model; there is hf, original" in said
+    code, said = problem("convert", "import", str(tmp_path / "nowhere"), str(tmp_path / "x"), capsys=capsys)
+    assert code == 3
+    assert "nowhere" in said
 
 
 # A run, and what is done with it

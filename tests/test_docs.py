@@ -59,7 +59,7 @@ CHEAP: dict[tuple[str, ...], list[str]] = {
     ("chat",): ["--max-tokens", "4"],
     ("report",): [],
 }
-COMMANDS = {"train", "demo", *(words[0] for words in CHEAP)}
+COMMANDS = {"train", "demo", "convert", "build", *(words[0] for words in CHEAP)}
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vergence import __version__
 from vergence.errors import VergenceError
+
+if TYPE_CHECKING:
+    from vergence.models.hub.source import Source
 
 EPILOG = """exit codes: 0 done, 1 failure, 2 wrong usage or configuration, 3 unusable data, 130 stopped by Ctrl-C"""
 
@@ -55,6 +59,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_config(commands)
     _add_data(commands)
     _add_tokenizer(commands)
+    _add_convert(commands)
+    _add_build(commands)
     _add_report(commands)
     _add_demo(commands)
     return parser
@@ -130,6 +136,37 @@ def _add_tokenizer(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     train.add_argument("--samples", type=_count, default=4000, help="conversations read per stage")
     train.add_argument("--output", type=Path, required=True)
     train.set_defaults(run=_tokenizer_train)
+
+
+def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("convert", help="read public checkpoints (Hugging Face, GGUF), and write them")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    reading = actions.add_parser("import", help="make a checkpoint of a public one")
+    reading.add_argument("source", help="a folder, a hub id such as Qwen/Qwen3-0.6B, or a .gguf file")
+    reading.add_argument("destination", type=Path, help="the folder to write; must not exist")
+    reading.add_argument("--revision", help="the hub's branch, tag or commit (default: its main branch)")
+    reading.set_defaults(run=_convert_import)
+    writing = actions.add_parser("export", help="write a checkpoint in the form that others read")
+    writing.add_argument("source", type=Path, help="a checkpoint or run folder")
+    writing.add_argument("destination", type=Path, help="the folder to write; must not exist")
+    writing.add_argument("--format", help="hf or original, for example (default: that of the import, or hf)")
+    writing.set_defaults(run=_convert_export)
+    for action in (reading, writing):
+        action.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), help="default: as it is stored")
+
+
+def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("build", help="join a vision encoder and a language model into a new model")
+    parser.add_argument(
+        "--vision", required=True, help="a checkpoint, public folder or hub id; or a preset: fresh weights"
+    )
+    parser.add_argument("--language", required=True, help="a checkpoint, public folder, hub id or .gguf file")
+    parser.add_argument("--output", type=Path, required=True, help="the folder to write; must not exist")
+    parser.add_argument("--preset", help="whose encoder, projector and processing to take (default: by the encoder)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of fresh weights (default: 0)")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), help="default: what loses nothing")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="e.g. processing.max_patches=16384")
+    parser.set_defaults(run=_build)
 
 
 def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -252,6 +289,67 @@ def _tokenizer_train(arguments: argparse.Namespace) -> int:
         recipe, samples=arguments.samples, vocab_size=arguments.vocab_size, output=arguments.output
     )
     print(f"{size} tokens in {arguments.output}")
+    return 0
+
+
+def _convert_import(arguments: argparse.Namespace) -> int:
+    from vergence.models.hub.convert import describe, import_checkpoint
+
+    checkpoint = import_checkpoint(
+        arguments.source,
+        arguments.destination,
+        revision=arguments.revision,
+        dtype=arguments.dtype,
+        make_tokenizer=_convert_tokenizer,
+        progress=_show_tensors,
+    )
+    print(f"{arguments.destination}: {describe(checkpoint)}")
+    return 0
+
+
+def _convert_tokenizer(source: Source) -> str | None:
+    """A tokenizer.json for a public checkpoint that has the ranks of one instead (models don't read tokenizers)."""
+    from vergence.processing.tiktoken_file import load_kimi_tokenizer
+
+    return load_kimi_tokenizer(source.path).backend.to_str() if "tiktoken.model" in source.names else None
+
+
+def _show_tensors(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{done} of {total} tensors", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+
+def _convert_export(arguments: argparse.Namespace) -> int:
+    from vergence.models.hub.convert import export_checkpoint
+
+    form = export_checkpoint(
+        arguments.source,
+        arguments.destination,
+        layout=arguments.format,
+        dtype=arguments.dtype,
+        progress=_show_tensors,
+    )
+    print(f"{arguments.destination}: {form}")
+    return 0
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from vergence.models.build import build_checkpoint
+    from vergence.processing.special_tokens import template_tokens
+
+    built = build_checkpoint(
+        arguments.vision,
+        arguments.language,
+        arguments.output,
+        preset=arguments.preset,
+        overrides=arguments.overrides,
+        seed=arguments.seed,
+        dtype=arguments.dtype,
+        template_tokens=template_tokens,
+        make_tokenizer=_convert_tokenizer,
+    )
+    print("\n".join(built.notes))
+    print(f"a new model in {arguments.output}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Files that no picture reader should accept, made byte by byte, for every test that feeds bad data."""
+"""Files that no picture reader should accept, made byte by byte, and videos whose every pixel is known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,23 @@ def bad_bytes() -> dict[str, bytes]:
         "thin.png": _encoded(Image.new("L", (1, 5000)), "PNG"),
         "foreign.png": _encoded(noise, "TIFF"),
     }
+
+
+def _make_video(path: Path, frames: Sequence[Image.Image], fps: int = 1) -> Path:
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=fps)
+        stream.width, stream.height = frames[0].size
+        stream.pix_fmt = "bgr0"
+        for frame in [*(av.VideoFrame.from_image(image) for image in frames), None]:
+            container.mux(stream.encode(frame))
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_video() -> Callable[..., Path]:
+    """`make_video(path.mkv, frames, fps=1)`: a video without loss; skips the test where PyAV is missing."""
+    return _make_video
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from vergence.processing.image import from_patches, patch_coordinates, resize, to_patches
+from vergence.processing.image import from_patches, laid_on, patch_coordinates, resize, to_patches
 
 CELLS = st.integers(1, 5)
 
@@ -53,6 +53,23 @@ def test_resize_is_bilinear_and_skips_a_matching_size() -> None:
     small = resize(image, (28, 56))
     assert small.size == (28, 56)
     assert small.tobytes() == image.resize((28, 56), Image.Resampling.BILINEAR).tobytes()
+
+
+def test_resize_is_bicubic_where_that_is_asked_for() -> None:
+    image = noise(60, 40)
+    assert resize(image, (60, 40), bicubic=True) is image
+    cubic = resize(image, (28, 56), bicubic=True)
+    assert cubic.tobytes() == image.resize((28, 56), Image.Resampling.BICUBIC).tobytes()
+    assert cubic.tobytes() != resize(image, (28, 56)).tobytes()
+
+
+def test_an_image_lies_on_its_canvas_at_its_corner() -> None:
+    image = noise(6, 4)
+    assert laid_on(image, (6, 4), (0, 0), (9, 8, 7)) is image
+    canvas = np.asarray(laid_on(image, (10, 9), (1, 3), (9, 8, 7)))
+    expected = np.full((9, 10, 3), (9, 8, 7), dtype=np.uint8)
+    expected[3:7, 1:7] = np.asarray(image)
+    assert np.array_equal(canvas, expected)
 
 
 def test_resize_antialiases() -> None:

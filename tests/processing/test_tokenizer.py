@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vergence.errors import DataError, UsageError
 from vergence.processing.template import load_template
-from vergence.processing.tokenizer import Tokenizer, train_tokenizer
+from vergence.processing.tokenizer import AddedToken, Tokenizer, train_tokenizer
 
 SPECIAL = load_template("seed").special_tokens
 WORDS = ["the", "red", "circle", "how", "many", "are", "left", "<bbox>", "</bbox>", "12 345", "ünïcödé", "図形", "🙂"]
@@ -125,3 +125,57 @@ def test_half_a_surrogate_pair_is_refused(trained):
     with pytest.raises(DataError, match=r"lone surrogate can't be encoded: 'a\\ud800b'"):
         trained.encode(json.loads('"a\\ud800b"'))
     assert trained.decode(trained.encode(json.loads('"\\ud83d\\ude42"'))) == "🙂"
+
+
+def test_added_tokens_are_listed_with_their_flags(trained):
+    from tokenizers import AddedToken as Backend
+    from tokenizers import Tokenizer as BackendTokenizer
+
+    backend = BackendTokenizer.from_str(trained.backend.to_str())
+    backend.add_tokens([Backend("<think>", normalized=False), Backend("<pad>", lstrip=True, special=True)])
+    tokenizer = Tokenizer(backend)
+    assert tokenizer.special_tokens == {t: trained.special(t) for t in SPECIAL} | {"<pad>": trained.size + 1}
+    assert tokenizer.added_tokens[-2:] == (
+        AddedToken("<think>", trained.size, special=False),
+        AddedToken("<pad>", trained.size + 1, lstrip=True),
+    )
+    assert tokenizer.size == trained.size + 2
+    assert tokenizer.encode("a<think>") == [*trained.encode("a"), trained.size], "not special: a word like any other"
+
+
+def test_reserved_tokens_are_no_longer_encoded(trained):
+    from tokenizers import AddedToken as Backend
+    from tokenizers import Tokenizer as BackendTokenizer
+
+    backend = BackendTokenizer.from_str(trained.backend.to_str())
+    backend.add_tokens([Backend("<image>", rstrip=True, normalized=False)])
+    tokenizer = Tokenizer(backend)
+    index = tokenizer.special("<image>")
+    assert index in tokenizer.encode("a <image> b")
+    tokenizer.reserve(["<image>", "<video>", "<|end|>"])
+    assert tokenizer.special("<image>") == index
+    assert tokenizer.added_tokens[-1] == AddedToken("<image>", index, rstrip=True)
+    assert index not in tokenizer.encode("a <image> b")
+    assert tokenizer.decode(tokenizer.encode("a <image> b")) == "a <image> b"
+    assert "<video>" not in tokenizer.special_tokens, "what a vocabulary lacks isn't added"
+
+
+def test_a_special_token_whose_spelling_is_also_a_word_is_not_encoded():
+    """Some vocabularies hold the spellings of their special tokens, and look words up before they merge."""
+    from tokenizers import Tokenizer as BackendTokenizer
+    from tokenizers import models
+
+    letters = {letter: i for i, letter in enumerate("<end>ab")}
+    backend = BackendTokenizer(models.BPE(vocab={**letters, "<end>": 7}, merges=[], ignore_merges=True))
+    backend.add_special_tokens(["<end>"])
+    backend.encode_special_tokens = True
+    assert backend.encode("<end>").ids == [7]
+    tokenizer = Tokenizer(backend)
+    assert tokenizer.encode("<end>") == [letters[letter] for letter in "<end>"]
+    assert tokenizer.encode("ab") == [letters["a"], letters["b"]]
+
+
+def test_long_texts_are_not_kept(trained):
+    before = trained._cached.cache_info().currsize
+    assert trained.decode(trained.encode("red circle " * 10_000)) == "red circle " * 10_000
+    assert trained._cached.cache_info().currsize == before

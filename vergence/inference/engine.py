@@ -20,7 +20,7 @@ from vergence.inference.encoder_cache import EncoderCache
 from vergence.inference.request import Output, Request
 from vergence.inference.sampler import Sampling
 from vergence.inference.scheduler import Scheduler
-from vergence.models.checkpoint import find_checkpoint, load_model, open_checkpoint
+from vergence.models.checkpoint import find_checkpoint, load_model, open_checkpoint, with_own_files
 from vergence.models.vlm import VLM
 from vergence.processing.processor import Processor
 from vergence.processing.tokenizer import Tokenizer
@@ -60,7 +60,7 @@ class Engine:
         tokenizer = Tokenizer.load(str(checkpoint.file("tokenizer.json")))
         model, config = load_model(checkpoint)
         model = model.to(device=available_device(device), dtype=dtype)
-        return cls(model, Processor(config, tokenizer), max_batch=max_batch)
+        return cls(model, Processor(with_own_files(config, checkpoint), tokenizer), max_batch=max_batch)
 
     def scheduler(self) -> Scheduler:
         """A new queue of requests on this model, for callers that drive it step by step."""

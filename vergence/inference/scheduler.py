@@ -36,11 +36,11 @@ class Running:
     logprobs: list[float] = field(default_factory=list)
     finish_reason: FinishReason | None = None
 
-    def append(self, token: int, logprob: float, end: int) -> None:
+    def append(self, token: int, logprob: float, ends: frozenset[int]) -> None:
         """Take in a generated token and decide whether it was the last."""
         self.token_ids.append(token)
         self.logprobs.append(logprob)
-        if token == end or self.text.add(token):
+        if token in ends or self.text.add(token):
             self.finish_reason = "stop"
         elif len(self.token_ids) == self.limit:
             self.finish_reason = "length"
@@ -130,7 +130,7 @@ class Scheduler:
         samplings = [running.request.sampling for running in served]
         tokens, logprobs = choose_each(logits, samplings, [running.generator for running in served])
         for running, token, logprob in zip(served, tokens, logprobs, strict=True):
-            running.append(token, logprob, self.processor.end)
+            running.append(token, logprob, self.processor.ends)
             if running.finish_reason:
                 del self._live[running.number]
                 self.cache.release(running.number)

@@ -31,6 +31,8 @@ FORMAT = "vergence-checkpoint"
 VERSION = 1
 MANIFEST = "manifest.json"
 CHAT_TEMPLATE = "chat_template.jinja"
+OWN_FILES = {"tokenizer": "tokenizer.json", "template": CHAT_TEMPLATE}
+"""What `processing` calls the files that lie beside model.json in a checkpoint that was imported."""
 PARTIAL = ".partial-"
 
 
@@ -83,7 +85,7 @@ def write_checkpoint(
             if group:
                 save_file({k: v.detach().contiguous() for k, v in group.items()}, partial / f"{name}.safetensors")
         write_documents(partial, documents, texts)
-    return Checkpoint(path, _listed(path))
+    return written_checkpoint(path)
 
 
 def write_documents(folder: Path, documents: Mapping[str, Any], texts: Mapping[str, str]) -> None:
@@ -128,8 +130,9 @@ def new_folder(path: Path) -> Iterator[Path]:
     flush(path.parent)
 
 
-def _listed(path: Path) -> dict[str, Any]:
-    return dict(json.loads((path / MANIFEST).read_text(encoding="utf-8"))["files"])
+def written_checkpoint(path: Path) -> Checkpoint:
+    """The checkpoint that this process has just written; its files aren't read again."""
+    return Checkpoint(path, json.loads((path / MANIFEST).read_text(encoding="utf-8"))["files"])
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
@@ -240,6 +243,14 @@ def read_config(checkpoint: Checkpoint) -> ModelConfig | VisionConfig:
         return parse(ModelConfig, document, source=source)
     except ConfigError as error:
         raise DataError("; ".join(str(error).split("\n"))) from None
+
+
+def with_own_files(config: ModelConfig, checkpoint: Checkpoint) -> ModelConfig:
+    """The configuration for processing: where it names a file of the checkpoint, the path of that file."""
+    rule = config.processing
+    paths = {key: str(checkpoint.path / name) for key, name in OWN_FILES.items() if getattr(rule, key) == name}
+    there = {key: path for key, path in paths.items() if OWN_FILES[key] in checkpoint.files}
+    return config.model_copy(update={"processing": rule.model_copy(update=there)})
 
 
 def compare_weights(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, show: int = 3) -> list[str]:

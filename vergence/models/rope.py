@@ -3,7 +3,7 @@
 Shapes: `T` tokens or patches, `H` heads, `D` head size. A pair is two neighbouring numbers `(x[2i], x[2i + 1])`, read
 as one complex number and multiplied by `e^(i angle)`; on a CPU that takes less than half the time of the half-split
 layout, in which a pair is `(x[i], x[i + D/2])`. Weights made for that layout have their query and key rows reordered
-when they are read (`vergence.models.hub.transforms`). Source: Su et al. 2021, RoFormer, arXiv 2104.09864, 3.2.2.
+when they are read (`vergence.models.hub.entries`). Source: Su et al. 2021, RoFormer, arXiv 2104.09864, 3.2.2.
 """
 
 from __future__ import annotations

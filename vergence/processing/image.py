@@ -17,12 +17,26 @@ import numpy as np
 from PIL import Image
 
 
-def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Bilinear resize to (width, height) pixels, antialiased where it shrinks; the same object if it fits already.
+def resize(image: Image.Image, size: tuple[int, int], *, bicubic: bool = False) -> Image.Image:
+    """Resize to (width, height) pixels, antialiased where it shrinks; the same object if it fits already.
 
-    Seed1.5-VL report section 2.1.1 says bilinear (its demo code resizes bicubic).
+    Bilinear as in Seed1.5-VL's report, section 2.1.1 (its demo code resizes bicubic); LLaVA-OneVision and Kimi-VL ask
+    for bicubic.
     """
-    return image if image.size == size else image.resize(size, Image.Resampling.BILINEAR)
+    if image.size == size:
+        return image
+    return image.resize(size, Image.Resampling.BICUBIC if bicubic else Image.Resampling.BILINEAR)
+
+
+def laid_on(
+    image: Image.Image, size: tuple[int, int], corner: tuple[int, int], colour: tuple[int, int, int]
+) -> Image.Image:
+    """`image` with its left top `corner` on a canvas of `size` pixels in one RGB `colour`; the same object if equal."""
+    if image.size == size:
+        return image
+    canvas = Image.new("RGB", size, colour)
+    canvas.paste(image, corner)
+    return canvas
 
 
 def to_patches(image: Image.Image, patch_size: int, merge_size: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A byte-level BPE tokenizer: trained by `vergence tokenizer train`, used everywhere text becomes ids.
+"""Tokenizers: our own byte-level BPE, trained by `vergence tokenizer train`, and those of public checkpoints.
 
 Text given by anybody is encoded with special tokens switched off, so `<|end|>` typed by a user is seven plain
 characters. Special tokens are put in by the chat template alone, by id.
@@ -6,9 +6,12 @@ characters. Special tokens are put in by the chat template alone, by id.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +20,44 @@ from vergence.errors import DataError, UsageError
 # Words with their leading space, digits one by one (numbers stay comparable place by place), tags such as <bbox> whole.
 _PIECES = r"</?[a-z0-9]+>|\p{N}| ?\p{L}+| ?[^\s\p{L}\p{N}<]+|<|\s+"
 
+# Longer texts are encoded anew each time: they seldom come twice, and their ids would fill the memory.
+_CACHED_LENGTH = 512
+
+
+@dataclass(frozen=True, slots=True)
+class AddedToken:
+    """A token beside the learned vocabulary. In a rendered template, `lstrip` and `rstrip` take in the space around it.
+
+    A token that isn't `special`, such as `<think>` in Qwen3, is encoded wherever its text is written.
+    """
+
+    text: str
+    id: int = -1
+    special: bool = True
+    lstrip: bool = False
+    rstrip: bool = False
+
 
 class Tokenizer:
     """Text to ids and back, with special tokens reachable only by `special`."""
 
     def __init__(self, backend: Any) -> None:
-        """`backend` is a `tokenizers.Tokenizer`."""
+        """`backend` is a `tokenizers.Tokenizer`, which must not be used for anything else from now on."""
         backend.encode_special_tokens = True  # special tokens written in a text are encoded as plain text
         self.backend = backend
-        self._encode = lru_cache(maxsize=65_536)(self._encode_uncached)
+        self._cached = lru_cache(maxsize=65_536)(self._encode)
+        self._find_special()
+
+    def _find_special(self) -> None:
+        self.added_tokens = tuple(
+            AddedToken(token.content, index, token.special, token.lstrip, token.rstrip)
+            for index, token in sorted(self.backend.get_added_tokens_decoder().items())
+        )
+        self.special_tokens = {token.text: token.id for token in self.added_tokens if token.special}
+        unknown = getattr(self.backend.model, "unk_token", None)  # stands for letters that a vocabulary lacks
+        self._forbidden = {index for text, index in self.special_tokens.items() if text != unknown}
+        names = sorted(self.special_tokens, key=len, reverse=True)
+        self._written = re.compile("|".join(map(re.escape, names)) or r"(?!)")
 
     @classmethod
     def load(cls, name: str) -> Tokenizer:
@@ -45,14 +77,43 @@ class Tokenizer:
 
     @property
     def size(self) -> int:
-        """Number of ids, special tokens included."""
-        return int(self.backend.get_vocab_size(with_added_tokens=True))
+        """Number of ids, special tokens included; unused ids below an added token count too."""
+        known = int(self.backend.get_vocab_size(with_added_tokens=True))
+        return max([known, *(token.id + 1 for token in self.added_tokens)])
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Make special those of the tokens `names` that the vocabulary has: from now on no text is encoded as them.
+
+        For placeholders of images and for turn markers that a checkpoint's file doesn't call special.
+        """
+        from tokenizers import AddedToken as Backend
+
+        flags = {token.text: token for token in self.added_tokens}
+        new = [name for name in names if name not in self.special_tokens and self.backend.token_to_id(name) is not None]
+        if new:
+            known = [flags.get(name, AddedToken(name)) for name in new]
+            self.backend.add_special_tokens(
+                [Backend(t.text, special=True, lstrip=t.lstrip, rstrip=t.rstrip, normalized=False) for t in known]
+            )
+            self._cached.cache_clear()
+            self._find_special()
 
     def encode(self, text: str) -> list[int]:
         """The ids of `text`; never a special token. Raises `DataError` for half a surrogate pair, which isn't text."""
-        return list(self._encode(text))
+        return list(self._cached(text) if len(text) <= _CACHED_LENGTH else self._encode(text))
 
-    def _encode_uncached(self, text: str) -> tuple[int, ...]:
+    def _encode(self, text: str) -> tuple[int, ...]:
+        ids = self._plain(text)
+        if self._forbidden.isdisjoint(ids):
+            return ids
+        # Some vocabularies hold the spelling of a special token as a word: cut it after its first character.
+        cuts = [0, *(match.start() + 1 for match in self._written.finditer(text)), len(text)]
+        ids = tuple(i for start, stop in pairwise(cuts) for i in self._plain(text[start:stop]))
+        if not self._forbidden.isdisjoint(ids):
+            raise DataError(f"the tokenizer makes a special token of plain text: {text[:40]!r}")
+        return ids
+
+    def _plain(self, text: str) -> tuple[int, ...]:
         try:
             return tuple(self.backend.encode(text, add_special_tokens=False).ids)
         except TypeError:  # JSON can spell a lone surrogate, UTF-8 can't

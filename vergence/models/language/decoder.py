@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vergence.inputs import Segments
 from vergence.models.language.attention import Cache, GroupedQueryAttention, LatentAttention
 from vergence.models.language.experts import MixtureOfExperts, RouterLog, SwiGLU
+from vergence.models.linear import Linear, linear
 from vergence.models.rope import rotation_1d
 from vergence.presets import LanguageConfig
 
@@ -55,7 +55,7 @@ class Decoder(nn.Module):
         self.embed = nn.Embedding(config.vocab_size, config.width)
         self.layers = nn.ModuleList(DecoderLayer(config, index) for index in range(config.depth))
         self.norm = nn.RMSNorm(config.width, eps=config.norm_eps)
-        self.head = None if config.tied else nn.Linear(config.width, config.vocab_size, bias=False)
+        self.head = None if config.tied else Linear(config.width, config.vocab_size, bias=False)
 
     def forward(
         self,
@@ -74,7 +74,7 @@ class Decoder(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """`[..., D]` -> `[..., vocab]`."""
-        return F.linear(hidden, self.embed.weight if self.head is None else self.head.weight)
+        return linear(hidden, self.embed.weight if self.head is None else self.head.weight)
 
     @property
     def mixtures(self) -> list[MixtureOfExperts]:

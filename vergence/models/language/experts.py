@@ -6,6 +6,7 @@ samples in the row.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vergence.inputs import Segments
+from vergence.models.linear import Linear, linear
 from vergence.presets import ExpertsConfig
 
 
@@ -34,8 +36,8 @@ class SwiGLU(nn.Module):
 
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
-        self.gate_up = nn.Linear(width, 2 * inner, bias=False)
-        self.down = nn.Linear(inner, width, bias=False)
+        self.gate_up = Linear(width, 2 * inner, bias=False)
+        self.down = Linear(inner, width, bias=False)
 
     def forward(self, x: Tensor, segments: Segments, log: RouterLog | None = None) -> Tensor:
         """`x` `[T, D]` -> `[T, D]`. A plain MLP has nothing to log."""
@@ -72,10 +74,18 @@ class MixtureOfExperts(nn.Module):
     def __init__(self, width: int, config: ExpertsConfig) -> None:
         super().__init__()
         self.config = config
-        self.router = nn.Linear(width, config.count, bias=False)
+        self.router = Linear(width, config.count, bias=False)
         self.experts = Experts(width, config.width, config.count)
         self.shared = SwiGLU(width, config.shared * config.width) if config.shared else None
         self.register_buffer("bias", torch.zeros(config.count))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> MixtureOfExperts:
+        """Moves to a device with the rest, but stays in its own type: in 16 bits its steps of 0.001 would get lost."""
+        bias = self.bias
+        super()._apply(fn, recurse)
+        if not (bias.is_meta or self.bias.is_meta):
+            self.bias = bias.to(self.bias.device)
+        return self
 
     def route(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Scores `[T, E]` in fp32, the chosen experts `[T, A]` and their weights `[T, A]`."""
@@ -141,4 +151,4 @@ def grouped_linear(x: Tensor, weight: Tensor, counts: Tensor) -> Tensor:
     matrices = weight.unbind(0)
     used = [group for group, size in enumerate(sizes) if size]
     parts = x.split([sizes[group] for group in used])
-    return torch.cat([F.linear(part, matrices[group]) for part, group in zip(parts, used, strict=True)])
+    return torch.cat([linear(part, matrices[group]) for part, group in zip(parts, used, strict=True)])
