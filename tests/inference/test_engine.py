@@ -111,11 +111,11 @@ def test_the_end_token_stops_and_is_counted(make_engine, conversations):
     engine = make_engine()
     request = Request(conversations[0], Sampling(temperature=1.5, seed=0, max_tokens=200, logprobs=True))
     before = engine.generate([request])[0]
-    engine.processor.end = before.token_ids[5]
+    engine.processor.ends = frozenset({before.token_ids[5]})
     try:
         output = engine.generate([request])[0]
     finally:
-        engine.processor.end = engine.processor.tokenizer.special("<|end|>")
+        engine.processor.ends = frozenset({engine.processor.end})
     first = before.token_ids.index(before.token_ids[5])
     assert output.finish_reason == "stop"
     assert output.token_ids == before.token_ids[: first + 1]

@@ -32,7 +32,7 @@ class EncoderCache:
         self._bytes = 0
 
     def visual_tokens(self, model: VLM, batch: PackedBatch) -> Tensor:
-        """What `model.encode_images(batch)` gives, `[V, D]`; views that are known, or stand twice in it, cost nothing."""
+        """What `model.encode_images(batch)` gives, `[V, D]`; views that are known, or come twice, cost nothing."""
         counts = batch.grids.prod(dim=1).tolist()
         views = batch.patches.split(counts)
         names = [_name(patches, grid) for patches, grid in zip(views, batch.grids.tolist(), strict=True)]

@@ -222,9 +222,6 @@ def load_model(checkpoint: Checkpoint) -> tuple[VLM, ModelConfig]:
     if problems:
         raise DataError(f"{checkpoint.path / 'model.safetensors'}: doesn't fit model.json: {'; '.join(problems)}")
     model.load_state_dict(weights, assign=True)
-    # What no checkpoint holds, since the configuration says it.
-    model.pixel_mean = torch.tensor(config.processing.mean)
-    model.pixel_std = torch.tensor(config.processing.std)
     return model, config
 
 

@@ -28,9 +28,6 @@ class VLM(nn.Module):
                                        -> language -> hidden [T, D]
     """
 
-    pixel_mean: Tensor
-    pixel_std: Tensor
-
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
@@ -40,9 +37,6 @@ class VLM(nn.Module):
             self.vision = VisionTransformer(config.vision)
             self.projector = Projector(config.projector, config.vision, config.language.width)
         self.language = Decoder(config.language)
-        processing = config.processing
-        self.register_buffer("pixel_mean", torch.tensor(processing.mean), persistent=False)
-        self.register_buffer("pixel_std", torch.tensor(processing.std), persistent=False)
 
     def initialise(self, seed: int) -> None:
         """Fill every weight from `seed`: matrices normal with deviation 1/sqrt(inputs), embeddings and tables 0.02.
@@ -52,7 +46,7 @@ class VLM(nn.Module):
         BackProp", section 4.6: at the widths of tiny models the usual constant 0.02 is several times too small, and
         learning starts late (docs/experiments.md).
         """
-        generator = torch.Generator(self.pixel_mean.device).manual_seed(seed)
+        generator = torch.Generator(self.language.embed.weight.device).manual_seed(seed)
         for name, parameter in self.named_parameters():
             if parameter.ndim < 2 and not name.endswith("newline"):
                 nn.init.constant_(parameter, 1.0 if name.endswith("norm.weight") else 0.0)
@@ -74,7 +68,9 @@ class VLM(nn.Module):
             raise ValueError("this model has no vision encoder")
         coordinates = patch_coordinates(grids, self.vision.config.merge_size)
         # Division, then mean and deviation: to the bit what image processors outside compute in fp32.
-        pixels = (patches.float() / 255).unflatten(1, (-1, 3)).sub(self.pixel_mean.float()).div(self.pixel_std.float())
+        rule, device = self.config.processing, patches.device
+        mean, deviation = torch.tensor(rule.mean, device=device), torch.tensor(rule.std, device=device)
+        pixels = ((patches.float() / 255).unflatten(1, (-1, 3)) - mean) / deviation
         pixels = pixels.flatten(1).to(self.vision.embed.weight.dtype)
         return self.vision(pixels, coordinates, grids, segments), coordinates
 

@@ -49,7 +49,7 @@ class ContrastiveHeads(nn.Module):
     """What the encoder needs only while it is pre-trained: the pool, and what each of the two losses reads it with."""
 
     def __init__(self, config: ModelConfig, losses: Sequence[str]) -> None:
-        """`losses`: `siglip`, `superclass` or both. Raises `UsageError` unless the encoder sees an image as one view."""
+        """`losses`: `siglip`, `superclass` or both. Raises `UsageError` unless an image is one view of an encoder."""
         super().__init__()
         if config.vision is None or config.processing.rule == "anyres":
             raise UsageError("a contrastive stage needs a vision encoder that sees each image as one view")

@@ -207,7 +207,7 @@ def choose_layout(config: Config, origin: Mapping[str, Any], layout: str | None,
     able = [family for family in FAMILIES if family.exports(config)]
     able.sort(key=lambda family: family.name != origin.get("family"))
     if not able:
-        raise UsageError(f"{where}: no public format holds a model with these choices of encoder, projector and decoder")
+        raise UsageError(f"{where}: no public format holds a model with these choices of encoder and projector")
     if layout is None:
         own = origin.get("layout") if able[0].name == origin.get("family") else None
         return able[0], own if own in able[0].layouts else able[0].layouts[0]
