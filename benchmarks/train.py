@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from vergence.inputs import IGNORE, ModelInputs, PackedBatch, pack
+from vergence.model_config import LanguageConfig, ModelConfig, ProjectorConfig, VisionConfig
 from vergence.models.vlm import VLM
-from vergence.presets import LanguageConfig, ModelConfig, ProjectorConfig, VisionConfig
 
 IMAGE, PAD, START, END, VIDEO = range(5)  # ids that stand for no text
 CLIP = 1.0

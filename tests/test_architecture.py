@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).parents[1] / "vergence"
 LAYERS: list[set[str]] = [
     {"errors", "recipes"},
     {"config", "conversation"},
+    {"model_config"},
     {"presets"},
     {"inputs"},
     {"recipe"},
@@ -121,6 +122,29 @@ def opens_image(source: str) -> list[int]:
     return lines
 
 
+def imports_pyav(source: str) -> list[int]:
+    """The lines at which a module imports PyAV when it runs; imports for types alone don't count."""
+    tree = ast.parse(source)
+    typing_only = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    lines = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module or ""]
+        else:
+            continue
+        if node not in typing_only and any(name.split(".")[0] == "av" for name in names):
+            lines.append(node.lineno)
+    return lines
+
+
 def test_no_import_points_up():
     assert violations(PACKAGE) == []
 
@@ -138,6 +162,17 @@ def test_only_the_media_module_opens_images():
         if path != allowed and (lines := opens_image(path.read_text(encoding="utf-8")))
     }
     assert found == {}
+
+
+def test_only_the_video_container_opens_videos():
+    allowed = PACKAGE / "processing" / "video_container.py"
+    found = {
+        str(path): lines
+        for path in modules(PACKAGE).values()
+        if path != allowed and (lines := imports_pyav(path.read_text(encoding="utf-8")))
+    }
+    assert found == {}
+    assert imports_pyav(allowed.read_text(encoding="utf-8"))
 
 
 def make(folder: Path, files: dict[str, str]) -> Path:
@@ -203,3 +238,18 @@ def test_an_unknown_room_and_a_full_package_module_are_found(tmp_path):
 )
 def test_image_open_is_recognised(source, found):
     assert opens_image(source) == found
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import av", [1]),
+        ("def f():\n    import av.container as c", [2]),
+        ("from av.video.reformatter import VideoReformatter", [1]),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from av import Packet", []),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import x\nelse:\n    import av", [5]),
+        ("import average\nfrom . import av", []),
+    ],
+)
+def test_an_import_of_pyav_is_recognised(source, found):
+    assert imports_pyav(source) == found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,11 @@ def test_train_prints_one_line_of_json():
     assert 0 <= record["padding"] < 1
     ours, peer = record["parameters"]["ours"], record["parameters"]["peer"]
     assert abs(ours / peer - 1) < 0.01, "the models are of the same size"
+
+
+def test_every_measurement_of_the_families_is_described():
+    usage = run("families.py", "--help")
+    names = re.search(r"--only \[\{([\w,]+)\}", usage)
+    assert names, usage
+    text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert [name for name in names[1].split(",") if f"`{name}`" not in text] == []

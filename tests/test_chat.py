@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +13,13 @@ import torch
 from PIL import Image
 
 from vergence import chat
-from vergence.conversation import from_json
+from vergence.conversation import ImagePart, TextPart, VideoPart, from_json
 from vergence.errors import DataError, UsageError
 from vergence.inference.engine import Engine, Request, Sampling
+from vergence.inference.text_stream import Kind
+from vergence.model_config import LanguageConfig, ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
 from vergence.models.checkpoint import save_model
 from vergence.models.vlm import VLM
-from vergence.presets import LanguageConfig, ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
 from vergence.processing.processor import Processor
 from vergence.processing.template import load_template
 from vergence.processing.tokenizer import train_tokenizer
@@ -57,19 +59,39 @@ def picture(tmp_path) -> Path:
 
 
 @pytest.fixture
+def clip(tmp_path) -> Path:
+    """Two seconds, two frames."""
+    av = pytest.importorskip("av")
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=1)
+        stream.width, stream.height, stream.pix_fmt = 56, 28, "bgr0"
+        frames = [av.VideoFrame.from_image(Image.new("RGB", (56, 28), (100 * i, 0, 0))) for i in range(2)]
+        for frame in [*frames, None]:
+            container.mux(stream.encode(frame))
+    return path
+
+
+@pytest.fixture
 def spoken(engine, monkeypatch) -> Iterator[list[Request]]:
     """The engine says `heard N` for its N-th request, and `interrupt` stops it in the middle."""
     requests: list[Request] = []
 
-    def stream(request: Request) -> Iterator[str]:
+    def stream_parts(request: Request) -> Iterator[tuple[Kind, str]]:
         requests.append(request)
         engine.processor(request.conversation, generate=True)
-        yield "heard "
-        if request.conversation.messages[-1].text == "interrupt":
+        said = request.conversation.messages[-1].text
+        if said.startswith("think"):
+            yield "thought", "hm "
+            yield "thought", "\x1b[31mso"
+        if said == "think only":
+            return
+        yield "text", "heard "
+        if said == "interrupt":
             raise KeyboardInterrupt
-        yield f"{len(requests)}\x1b[31m"
+        yield "text", f"{len(requests)}\x1b[31m"
 
-    monkeypatch.setattr(engine, "stream", stream)
+    monkeypatch.setattr(engine, "stream_parts", stream_parts)
     return requests
 
 
@@ -78,47 +100,6 @@ def talk(engine, monkeypatch, capsys, *lines, **options):
     assert chat.interactive(engine, **options) == 0
     captured = capsys.readouterr()
     return captured.out.splitlines(), captured.err.splitlines()
-
-
-@pytest.fixture
-def files(tmp_path, monkeypatch) -> Path:
-    for name in ("cat.png", "two words.JPG", "it's.webp", "notes.txt", "a.png"):
-        (tmp_path / name).touch()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("text", "rest", "names"),
-    [
-        ("Describe ./cat.png please", "Describe please", ["cat.png"]),
-        ("What is in cat.png?", "What is in?", ["cat.png"]),
-        ("cat.png What is it", "What is it", ["cat.png"]),
-        ("cat.png", "", ["cat.png"]),
-        ("cat.png a.png compare", "compare", ["cat.png", "a.png"]),
-        ('see "two words.JPG", then', "see, then", ["two words.JPG"]),
-        ("see 'two words.JPG' then", "see then", ["two words.JPG"]),
-        (r"see two\ words.JPG then", "see then", ["two words.JPG"]),
-        ("see ~/cat.png", "see", ["cat.png"]),
-        ("look (cat.png).", "look ().", ["cat.png"]),
-        ("it's.webp isn't 'new'", "isn't 'new'", ["it's.webp"]),
-        ("what's in cat.png, 'sir'", "what's in, 'sir'", ["cat.png"]),
-        ('"what is cat.png', '"what is', ["cat.png"]),
-        ("read notes.txt", "read notes.txt", []),
-        ("a  missing.png  file", "a  missing.png  file", []),
-        ("cat.png.bak a.pngx .png", "cat.png.bak a.pngx .png", []),
-        ("http://example.com/cat.png", "http://example.com/cat.png", []),
-        ("\x00.png ~nobody/x.png", "\x00.png ~nobody/x.png", []),
-    ],
-)
-def test_find_images(files, text, rest, names):
-    assert chat.find_images(text) == (rest, [Path(p).expanduser() for p in paths_as_typed(text, names)])
-
-
-def paths_as_typed(text: str, names: list[str]) -> list[str]:
-    prefixes = {name: next((p for p in ("~/", "./") if p + name in text), "") for name in names}
-    return [prefixes[name] + name for name in names]
 
 
 def test_a_conversation(engine, spoken, monkeypatch, capsys, picture):
@@ -156,6 +137,96 @@ def test_interrupting_stops_the_answer_only(engine, spoken, monkeypatch, capsys)
     assert [m.text for m in spoken[1].conversation.messages] == ["interrupt", "heard ", "go on"]
 
 
+def test_videos_are_attached_by_path_by_command_and_at_the_start(
+    engine, spoken, monkeypatch, capsys, clip, picture, tmp_path
+):
+    saved = tmp_path / "talk.jsonl"
+    lines = [
+        f"what moves in {clip} and '{picture}'?",
+        "/fps 2",
+        f"/video {clip}",
+        "/fps",
+        f'/video "{clip}"',
+        "and here?",
+    ]
+    _, err = talk(engine, monkeypatch, capsys, *lines, f"/save {saved}", videos=[VideoPart(clip, 4.0)], fps=0.5)
+    assert [line for line in err if line.startswith("attached")] == [
+        f"attached {clip} (56x28, 2.0 s)",
+        f"attached {clip} (56x28, 2.0 s)",
+        f"attached {picture} (100x50)",
+        f"attached {clip} (56x28, 2.0 s)",
+        f"attached {clip} (56x28, 2.0 s)",
+    ]
+    first, _, second = spoken[1].conversation.messages
+    assert first.parts == (
+        VideoPart(clip, 4.0),
+        VideoPart(clip, 0.5),
+        ImagePart(picture),
+        TextPart("what moves in and?"),
+    )
+    assert second.parts == (VideoPart(clip, 2.0), VideoPart(clip), TextPart("and here?"))
+    assert [line for line in err if line.startswith("fps=")] == ["fps=2.0", "fps=the choice of the model"]
+    conversation = from_json(json.loads(saved.read_text(encoding="utf-8")), folder=tmp_path, where="saved")
+    assert conversation.media == [*first.parts[:3], *second.parts[:2]]
+
+
+def test_what_is_wrong_with_a_video_is_one_line(engine, spoken, monkeypatch, capsys, tmp_path, clip, picture):
+    text = tmp_path / "text.mp4"
+    text.write_text("no video")
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(clip.read_bytes()[:-40])
+    lines = [f"see {text}", f"see {cut}", f"/video {tmp_path / 'none.mp4'}", f"/video '{picture}'", "/video", "hello"]
+    lines += ["/fps many", "/fps 0", "/fps -1", "/fps nan", "/fps inf"]
+    out, err = talk(engine, monkeypatch, capsys, *lines)
+    errors = [line.removeprefix("error: ") for line in err if line.startswith("error: ")]
+    assert ["text.mp4" in errors[0], "cut.mkv" in errors[1], "none.mp4" in errors[2], "a cat.png" in errors[3]] == [
+        True
+    ] * 4
+    assert errors[4:] == [
+        "fps: 'many' is not a number",
+        *(f"fps must be a number greater than 0, got {value}" for value in ("0", "-1", "nan", "inf")),
+    ]
+    assert "usage: /video PATH" in err
+    assert len(out) == 1
+    assert spoken[0].conversation.media == []
+    monkeypatch.setitem(sys.modules, "av", None)
+    _, err = talk(engine, monkeypatch, capsys, f"see {clip}")
+    assert err == ["error: videos need PyAV: pip install 'vergence[video]'"]
+
+
+def test_a_model_of_text_alone_says_so(engine, monkeypatch, capsys, picture, clip):
+    config = engine.model.config.model_copy(update={"vision": None, "projector": None})
+    alone = Engine(VLM(config), Processor(config, engine.processor.tokenizer))
+    alone.model.initialise(0)
+    lines = [f"see '{picture}'", f"/image {picture}", f"see {clip}", "hello"]
+    out, err = talk(alone, monkeypatch, capsys, *lines, sampling=Sampling(max_tokens=3))
+    assert err[:3] == ["error: this model reads text only, it has no vision encoder: leave out images and videos"] * 3
+    assert len(out) + len(err) == 4, "the last line is answered, if with nothing"
+
+
+def test_a_thought_goes_apart_and_is_no_part_of_the_conversation(engine, spoken, monkeypatch, capsys):
+    out, err = talk(engine, monkeypatch, capsys, "think", "think only", "so?", thinking=True)
+    assert out == ["heard 1�[31m", "", "heard 3�[31m"]
+    assert err == ["hm �[31mso", "hm �[31mso", "(a thought without an answer; /set max_tokens allows longer ones)"]
+    assert [m.text for m in spoken[2].conversation.messages] == ["think", "heard 1\x1b[31m", "so?"]
+    assert [request.thinking for request in spoken] == [True] * 3
+
+
+@pytest.mark.parametrize(("variable", "dim", "plain"), [("COLUMNS", "\x1b[2m", "\x1b[0m"), ("NO_COLOR", "", "")])
+def test_a_thought_is_dimmed_on_a_terminal(engine, spoken, monkeypatch, variable, dim, plain):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "1")
+    monkeypatch.setattr("sys.stdout", terminal := Terminal())
+    session = chat.Session(engine, Sampling())
+    session.reply("think")
+    assert terminal.getvalue() == f"{dim}hm \ufffd[31mso{plain}\n\nheard 1\ufffd[31m\n"
+
+
 def test_commands(engine, spoken, monkeypatch, capsys, tmp_path, picture):
     saved = tmp_path / "talk.jsonl"
     lines = [
@@ -190,6 +261,26 @@ def test_one_answer_on_plain_text(run, engine, capsys, picture):
     assert capsys.readouterr().out == chat._printable(text) + "\n"
 
 
+def test_one_answer_with_a_thought_and_a_video(run, engine, spoken, monkeypatch, capsys, clip):
+    monkeypatch.setattr(Engine, "load", lambda *_, **options: loaded.append(options) or engine)
+    loaded: list[dict[str, str]] = []
+    options = {"videos": [clip], "fps": 1.5, "thinking": False, "dtype": "float32"}
+    assert chat.main(run, prompt="think", **options) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("heard 1\ufffd[31m\n", "hm \ufffd[31mso\n")
+    assert spoken[0].conversation.messages[0].parts == (VideoPart(clip, 1.5), TextPart("think"))
+    assert spoken[0].thinking is False
+    assert loaded == [{"device": "cpu", "dtype": "float32"}]
+    result = chat.answer(engine, "What?", [], Sampling(max_tokens=3), videos=[VideoPart(clip)])
+    assert result["usage"]["image_tokens"] == 12, "two frames of 2 x 3 tokens"
+    assert result["thought"] is None
+    assert "image" not in result
+    with pytest.raises(DataError, match=r"none\.mp4: no such file"):
+        chat.main(run, prompt="x", videos=[clip.with_name("none.mp4")])
+    with pytest.raises(UsageError, match="fps must be a number greater than 0, got nan"):
+        chat.main(run, prompt="x", videos=[clip], fps=float("nan"))
+
+
 def test_one_answer_as_json(run, capsys, picture):
     sampling = Sampling(max_tokens=5, logprobs=True)
     assert chat.main(run, images=[picture], prompt="What?", json_output=True, sampling=sampling) == 0
@@ -219,6 +310,8 @@ def test_a_single_answer_refuses_what_is_wrong(run, tmp_path):
         chat.main(run, json_output=True)
     with pytest.raises(UsageError, match="device 'warp' is not available"):
         chat.main(run, prompt="hi", device="warp")
+    with pytest.raises(UsageError, match="dtype 'int8' is not one of auto, float32, bfloat16"):
+        chat.main(run, prompt="hi", dtype="int8")
 
 
 def test_talking_through_a_pipe_without_stubs(run, monkeypatch, capsys):

@@ -37,6 +37,7 @@ SUBCOMMANDS = [
     ["convert"],
     ["convert", "import"],
     ["convert", "export"],
+    ["build"],
     ["report"],
     ["demo"],
 ]
@@ -122,6 +123,8 @@ def test_the_version(capsys):
         (["tokenizer", "train", "RECIPE", "--output", "x", "--samples", "many"], "found 'many'"),
         (["convert", "import", "somewhere"], "the following arguments are required: destination"),
         (["convert", "import", "a", "b", "--dtype", "int8"], "argument --dtype: invalid choice: 'int8'"),
+        (["chat", "run", "--dtype", "float16"], "argument --dtype: invalid choice: 'float16'"),
+        (["chat", "run", "--fps", "many"], "argument --fps: invalid float value: 'many'"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(small_recipe, capsys, arguments, said):
@@ -149,6 +152,7 @@ def test_wrong_usage_is_exit_code_2(small_recipe, capsys, arguments, said):
         (["chat", "RUN", "--prompt", "hi", "--image", "FILE"], 3, "file.txt: "),
         (["chat", "RUN", "--json"], 2, "--json needs --prompt"),
         (["chat", "RUN", "--prompt", "hi", "--temperature", "-1"], 2, "temperature must be"),
+        (["chat", "RUN", "--prompt", "hi", "--video", "FILE", "--fps", "0"], 2, "fps must be a number greater than 0"),
         (["report", "NONE"], 3, "none: not the folder of a run (it has no recipe.yaml)"),
         (["report", "FOLDER"], 3, "not the folder of a run"),
         (["tokenizer", "train", "RECIPE", "--samples", "2", "--output", "FILE/x"], 1, "file.txt"),
@@ -368,7 +372,27 @@ def test_one_answer_as_json(small_run, tmp_path, capsys):
     assert answer["usage"]["image_tokens"] == 6
     assert 1 <= len(answer["token_ids"]) == len(answer["logprobs"]) <= 5
     assert answer["image"] == {"width": 56, "height": 84}
+    assert answer["thought"] is None
     assert run(*arguments, capsys=capsys)[1] == out
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], {"videos": [], "fps": None, "thinking": None, "dtype": "auto"}),
+        (["--thinking", "--dtype", "bfloat16"], {"thinking": True, "dtype": "bfloat16"}),
+        (["--no-thinking", "--dtype", "float32"], {"thinking": False, "dtype": "float32"}),
+        (
+            ["--video", "a.mp4", "--fps", "0.5", "--video", "b.gif"],
+            {"videos": [Path("a.mp4"), Path("b.gif")], "fps": 0.5},
+        ),
+    ],
+)
+def test_the_options_of_a_chat_reach_it(monkeypatch, capsys, options, expected):
+    calls = []
+    monkeypatch.setattr("vergence.chat.main", lambda *_, **given: calls.append(given) or 0)
+    assert run("chat", "model", *options, capsys=capsys)[0] == 0
+    assert {key: calls[0][key] for key in expected} == expected
 
 
 def test_a_report_is_built_again(small_recipe, tmp_path, capsys):

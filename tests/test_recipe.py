@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from vergence.config import ConfigError
+from vergence.config import ConfigError, dump_yaml, merge
 from vergence.data.catalogue import KINDS, TASKS
-from vergence.errors import UsageError
+from vergence.errors import DataError, UsageError
 from vergence.presets import PRESETS
-from vergence.recipe import find_recipe, load_recipe
+from vergence.recipe import _OWN_FILES, find_recipe, load_recipe
 
 NAMES = {"sources": [*KINDS, "folder"], "tasks": list(TASKS)}
 TINY = """
@@ -142,7 +144,8 @@ def test_a_misspelt_preset_is_reported_with_the_other_mistakes(path):
         ("source: emoji", "source: folder", "source `folder` needs a path"),
         ("source: emoji", "source: emoji, path: x", "only it takes one"),
         ("source: emoji, style: question", "source: emoji, weight: -1", "greater than 0"),
-        ("depth: 2", "heads: 5", "must give an even head size"),
+        ("depth: 2", "heads: 5", "width 128 must be a multiple of heads 5"),
+        ("depth: 2", "heads: 128, kv_heads: 2", "must give an even head size"),
         ("depth: 2", "kv_heads: 3", "must be a multiple of kv_heads"),
         ("depth: 2}", "depth: 2}\n  processing: {min_pixels: 90000, max_pixels: 8000}", "must not exceed"),
         ("depth: 2}", "depth: 2}\n  processing: {min_pixels: 1, max_pixels: 700}", "must be at least 784"),
@@ -162,7 +165,6 @@ def test_a_recipe_without_a_preset_spells_its_model_out(path, tmp_path):
     assert load_recipe(own).model == PRESETS["seed-tiny"].model_copy(update={"preset": "custom"})
     changed(path, "  preset: seed-tiny\n  language: {depth: 2}", "  language: {depth: 2}")
     found = problems(path)
-    assert any(line.startswith("model.vision: missing") for line in found)
     assert any(line.startswith("model.language.width: missing") for line in found)
 
 
@@ -199,3 +201,134 @@ def test_every_shipped_recipe_is_valid():
     folder = Path(str(resources.files("vergence.recipes")))
     for path in sorted(folder.glob("*.yaml")):
         assert load_recipe(path, names=NAMES).stages
+
+
+# A recipe that starts from a checkpoint
+
+
+def make_start(folder: Path, preset: str = "kimi-vl-tiny", **changes: Any) -> Path:
+    """A checkpoint folder with all that a recipe reads of it: the configuration, and that there is a tokenizer."""
+    folder.mkdir(parents=True)
+    document = merge(PRESETS[preset].model_dump(mode="json"), changes)
+    (folder / "model.json").write_text(json.dumps(document), encoding="utf-8")
+    (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def bare(path) -> Path:
+    """The recipe without a model."""
+    return changed(path, "model:\n  preset: seed-tiny\n  language: {depth: 2}\n", "")
+
+
+def test_the_model_is_that_of_the_start(bare, tmp_path):
+    assert any(line.startswith("model: missing") for line in problems(bare)), "needed where nothing is started from"
+    own = {"tokenizer": "tokenizer.json", "template": "chat_template.jinja"}
+    start = make_start(tmp_path / "start", language={"depth": 2}, processing=own)
+    recipe = load_recipe(bare, [f"start={start}"], names=NAMES)
+    assert recipe.start == start
+    assert recipe.model.preset == "kimi-vl-tiny"
+    assert recipe.model.language.depth == 2
+    assert recipe.model.processing.tokenizer == str(start / "tokenizer.json")
+    assert recipe.model.processing.template == str(start / "chat_template.jinja")
+    stored = tmp_path / "recipe.yaml"
+    stored.write_text(dump_yaml(recipe), encoding="utf-8")
+    assert load_recipe(stored) == recipe
+
+
+def test_a_shipped_template_stays_and_the_tokenizer_is_always_the_starts(bare, tmp_path):
+    start = make_start(tmp_path / "start")
+    rule = load_recipe(bare, [f"start={start}"]).model.processing
+    assert (rule.tokenizer, rule.template) == (str(start / "tokenizer.json"), "seed")
+
+
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        (["."], "."),
+        (["final", "checkpoints/00000009-one"], "final"),
+        (["checkpoints/00000009-one", "checkpoints/00000010-two", "checkpoints/.partial-00000011-two"], "10-two"),
+    ],
+)
+def test_a_run_starts_from_a_runs_end_or_its_newest_checkpoint(bare, tmp_path, there, found):
+    for name in there:
+        make_start(tmp_path / "run" / name)
+    start = load_recipe(bare, [f"start={tmp_path / 'run'}"]).start
+    assert start == tmp_path / "run" if found == "." else str(start).endswith(found)
+
+
+def test_what_no_weight_depends_on_may_change(bare, tmp_path):
+    start = make_start(tmp_path / "start")
+    overrides = [
+        "model.processing.max_patches=16",
+        "model.language.context=512",
+        "model.language.rope_theta=8e5",
+        "model.language.experts.bias_rate=0",
+    ]
+    model = load_recipe(bare, [f"start={start}", *overrides]).model
+    assert (model.processing.max_patches, model.language.context, model.language.rope_theta) == (16, 512, 8e5)
+    assert model.language.experts == PRESETS["kimi-vl-tiny"].language.experts.model_copy(update={"bias_rate": 0.0})
+    assert model.vision == PRESETS["kimi-vl-tiny"].vision
+
+
+def test_a_change_of_shape_is_refused_by_key(bare, tmp_path):
+    start = make_start(tmp_path / "start")
+    overrides = [f"start={start}", "model.vision.width=128", "model.language.experts.count=4", "model.language.depth=3"]
+    found = problems(bare, *overrides)
+    for_these = f"but the weights of {start} are for"
+    assert found == [
+        f"model.vision.width: 128, {for_these} 64; leave it out",
+        f"model.language.experts.count: 4, {for_these} 8; leave it out",
+    ]
+    (line,) = problems(bare, f"start={start}", "model.language.latent=null")
+    assert line.startswith("model.language.latent: None, but the weights")
+    (line,) = problems(bare, f"start={start}", "model.processing.tokenizer=tiny")
+    assert line.startswith("model.processing.tokenizer: 'tiny', but the weights")
+    assert len(problems(bare, f"start={start}", "model.vision.widht=1", "seed=-1")) == 2
+
+
+def test_another_preset_than_the_starts_is_refused(path, tmp_path):
+    start = make_start(tmp_path / "start")
+    (line,) = problems(changed(path, "\n  language: {depth: 2}", ""), f"start={start}")
+    assert line == f"model.preset: 'seed-tiny', but {start} holds 'kimi-vl-tiny'; leave it out (model=null)"
+    assert load_recipe(path, [f"start={start}", "model=null"]).model.preset == "kimi-vl-tiny"
+    assert load_recipe(path, [f"start={make_start(tmp_path / 'same', 'seed-tiny')}"], names=NAMES).model.vision
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            None,
+            r"start: .*start: neither a checkpoint nor a run with one \(no model\.json\); `vergence convert import`",
+        ),
+        ("{", r"start: .*model\.json: not a JSON file"),
+        ("[" * 100_000, r"start: .*model\.json: not a JSON file"),
+        ("[]", r"start: .*model\.json: language: missing"),
+        ('{"language": {"width": 1}, "x": 1}', r"start: .*model\.json: \d+ problems; .*x: unknown key"),
+    ],
+)
+def test_a_start_that_is_no_checkpoint_is_refused_in_one_line(bare, tmp_path, content, message):
+    start = tmp_path / "start"
+    if content is not None:
+        make_start(start)
+        (start / "model.json").write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=message) as caught:
+        load_recipe(bare, [f"start={start}"])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_start_without_a_model_or_a_tokenizer_is_refused(bare, tmp_path):
+    start = make_start(tmp_path / "start")
+    (start / "tokenizer.json").unlink()
+    with pytest.raises(DataError, match=r"has no tokenizer\.json"):
+        load_recipe(bare, [f"start={start}"])
+    (start / "model.json").rename(start / "encoder.json")
+    with pytest.raises(DataError, match="a vision encoder alone; `vergence build` joins it"):
+        load_recipe(bare, [f"start={start}"])
+
+
+def test_a_checkpoints_own_files_have_the_names_that_recipes_expect():
+    from vergence.models.checkpoint import OWN_FILES
+
+    assert _OWN_FILES == OWN_FILES

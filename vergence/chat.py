@@ -6,6 +6,8 @@ Answers go to standard output, everything else (greeting, notices, errors of a t
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -14,29 +16,38 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
-from vergence.conversation import Conversation, Message, assistant, to_json, user
+from vergence.conversation import (
+    Conversation,
+    ImagePart,
+    MediaPart,
+    Message,
+    VideoPart,
+    assistant,
+    to_json,
+    user,
+)
 from vergence.errors import DataError, UsageError, VergenceError
 from vergence.inference.engine import Engine
 from vergence.inference.request import Request
 from vergence.inference.sampler import Sampling
+from vergence.inference.text_stream import Kind
+from vergence.processing.attachments import existing_media, find_media, media_part
 from vergence.processing.coordinates import parse_boxes, parse_points
 from vergence.processing.media import image_size
+from vergence.processing.video_file import read_index
 
 HELP = """\
 /image PATH         attach a picture to the next message (or just write its path in the message)
+/video PATH         the same with a video
+/fps NUMBER         look at so many frames a second of the videos to come; without a number: the model's choice
 /set NAME VALUE     temperature, top_p, top_k, seed, max_tokens, stop; without a value: back to the default
 /set                show them
 /reset              forget the conversation
 /save FILE          write the conversation as a line of JSON
 /quit               leave (also Ctrl-D); Ctrl-C stops an answer"""
 
-# A path starts a word; it is quoted, or escapes its spaces and ends in a picture's suffix (and perhaps punctuation).
-_IMAGE_PATH = re.compile(
-    r"""(?<![^\s(\[])(?:"([^"\n]+)"|'([^'\n]+)'|((?:\\.|[^\s\\])+?\.(?:png|jpe?g|webp|gif|bmp))(?=[?!.,;:)\]]*(?:\s|$)))""",
-    re.IGNORECASE,
-)
-_SUFFIX = re.compile(r"\.(?:png|jpe?g|webp|gif|bmp)$", re.IGNORECASE)
 _COMMAND = re.compile(r"/[a-z]+(?=\s|$)")
+_EMPTY = "(an empty answer)"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a terminal would obey them; tab and newline stay
 
 
@@ -44,38 +55,60 @@ def main(
     checkpoint: Path,
     *,
     images: Sequence[Path] = (),
+    videos: Sequence[Path] = (),
+    fps: float | None = None,
     prompt: str | None = None,
     json_output: bool = False,
     sampling: Sampling | None = None,
+    thinking: bool | None = None,
     device: str = "cpu",
+    dtype: str = "auto",
 ) -> int:
     """Load a checkpoint (or a run's newest) and answer `prompt`, or talk if there is none. Returns the exit code.
 
     Raises `VergenceError` for what makes a single answer impossible; at the terminal only loading can.
     """
     sampling = sampling or Sampling()
+    clips = [VideoPart(path, check_fps(fps)) for path in videos]
     if json_output and prompt is None:
         raise UsageError("--json needs --prompt: it prints one answer as one JSON object")
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that can't show a character gets a question mark
             stream.reconfigure(errors="replace")
-    engine = Engine.load(checkpoint, device=device)
+    engine = Engine.load(checkpoint, device=device, dtype=dtype)
     if prompt is None:
-        return interactive(engine, images=images, sampling=sampling)
+        return interactive(engine, images=images, videos=clips, fps=fps, sampling=sampling, thinking=thinking)
     if json_output:
-        print(json.dumps(answer(engine, prompt, images, sampling)))
+        print(json.dumps(answer(engine, prompt, images, sampling, videos=clips, thinking=thinking)))
         return 0
-    for piece in engine.stream(Request(Conversation((user(*images, prompt),)), sampling)):
-        print(_printable(piece), end="", flush=True)
-    print()
+    conversation = Conversation((user(*images, *clips, prompt),))
+    printer = _Printer()
+    try:
+        for kind, piece in engine.stream_parts(Request(conversation, sampling, thinking=thinking)):
+            printer.show(kind, piece)
+    finally:
+        if printer.kind:
+            printer.close()
+    if not printer.kind:
+        print()
     return 0
 
 
-def answer(engine: Engine, prompt: str, images: Sequence[Path], sampling: Sampling) -> dict[str, Any]:
+def answer(
+    engine: Engine,
+    prompt: str,
+    images: Sequence[Path],
+    sampling: Sampling,
+    *,
+    videos: Sequence[VideoPart] = (),
+    thinking: bool | None = None,
+) -> dict[str, Any]:
     """One answer as plain data. `boxes` and `points` found in its text are in pixels of the first image."""
-    [output] = engine.generate([Request(Conversation((user(*images, prompt),)), sampling)])
+    conversation = Conversation((user(*images, *videos, prompt),))
+    [output] = engine.generate([Request(conversation, sampling, thinking=thinking)])
     result: dict[str, Any] = {
         "text": output.text,
+        "thought": output.thought,
         "finish_reason": output.finish_reason,
         "token_ids": output.token_ids,
         "usage": {
@@ -94,16 +127,24 @@ def answer(engine: Engine, prompt: str, images: Sequence[Path], sampling: Sampli
     return result
 
 
-def interactive(engine: Engine, *, images: Sequence[Path] = (), sampling: Sampling | None = None) -> int:
+def interactive(
+    engine: Engine,
+    *,
+    images: Sequence[Path] = (),
+    videos: Sequence[VideoPart] = (),
+    fps: float | None = None,
+    sampling: Sampling | None = None,
+    thinking: bool | None = None,
+) -> int:
     """Read lines from standard input until its end or `/quit`, and answer each. Returns the exit code, 0."""
-    session = Session(engine, sampling or Sampling())
+    session = Session(engine, sampling or Sampling(), fps=fps, thinking=thinking)
     terminal = sys.stdin.isatty()
     if terminal:
         with suppress(ImportError):  # line editing and history, where Python was built with it
             import readline  # noqa: F401
-        _notice("Ask away; write a picture's path to show it. /help lists the commands, Ctrl-D leaves.")
-    for image in images:
-        session.turn(session.attach, image)
+        _notice("Ask away; write a picture's or a video's path to show it. /help lists the commands, Ctrl-D leaves.")
+    for part in [*map(ImagePart, images), *videos]:
+        session.turn(session.attach, part)
     while True:
         try:
             line = input(">>> " if terminal else "").strip()
@@ -118,44 +159,18 @@ def interactive(engine: Engine, *, images: Sequence[Path] = (), sampling: Sampli
             return 0
 
 
-def find_images(text: str) -> tuple[str, list[Path]]:
-    """The existing image files that a message names, and the message without them.
-
-    A path may be quoted, have its spaces escaped by backslashes, or begin with `~`; what names no image file stays.
-    """
-    if whole := _existing(text.strip()):  # a terminal may paste a dropped file's path without quotes
-        return "", [whole]
-    found: list[Path] = []
-    at = 0
-    while match := _IMAGE_PATH.search(text, at):
-        path = _existing(next(group for group in match.groups() if group))
-        if path is None:
-            at = match.start() + 1
-            continue
-        found.append(path)
-        before, after = text[: match.start()].rstrip(" "), text[match.end() :]
-        text = f"{before}{after}" if before and after[:1] not in ("", " ") else f"{before} {after.lstrip(' ')}"
-        at = len(before)
-    return (text.strip() if found else text), found
-
-
-def _existing(name: str) -> Path | None:
-    for candidate in (name, re.sub(r"\\(.)", r"\1", name)):  # as written first: backslashes separate Windows folders
-        with suppress(OSError, ValueError, RuntimeError):
-            path = Path(candidate).expanduser()
-            if _SUFFIX.search(candidate) and path.is_file():
-                return path
-    return None
-
-
 class Session:
-    """A conversation at the terminal: its messages so far, the pictures for the next one, and how to sample."""
+    """A conversation at the terminal: its messages so far, the media for the next one, and how to answer."""
 
-    def __init__(self, engine: Engine, sampling: Sampling) -> None:
+    def __init__(
+        self, engine: Engine, sampling: Sampling, *, fps: float | None = None, thinking: bool | None = None
+    ) -> None:
         self.engine = engine
         self.sampling = sampling
+        self.fps = fps
+        self.thinking = thinking
         self.messages: list[Message] = []
-        self.pending: list[Path] = []
+        self.pending: list[MediaPart] = []
 
     def turn(self, action: Callable[..., bool], *arguments: Any) -> bool:
         """Do one thing; what goes wrong with it is one line, and the session goes on. False: the user leaves."""
@@ -172,9 +187,9 @@ class Session:
         command = _COMMAND.match(text)
         if command:
             return self.command(command[0][1:], text[command.end() :].strip())
-        text, images = find_images(text)
-        for image in images:
-            self.attach(image)
+        text, paths = find_media(text)
+        for path in paths:
+            self.attach(media_part(path, self.engine.processor.video_limits, fps=self.fps))
         if text:
             self.reply(text)
         return True
@@ -189,42 +204,60 @@ class Session:
             self.messages.clear()
             self.pending.clear()
             _notice("forgotten")
-        elif name == "image" and argument:
-            path = _existing(argument.strip("\"'"))
-            self.attach(path or Path(argument.strip("\"'")).expanduser())
+        elif name in ("image", "video") and argument:
+            path = existing_media(argument.strip("\"'")) or Path(argument.strip("\"'")).expanduser()
+            self.attach(ImagePart(path) if name == "image" else VideoPart(path, self.fps))
+        elif name == "fps":
+            self.set_fps(argument)
         elif name == "set":
             self.set(*argument.split(maxsplit=1))
         elif name == "save" and argument:
             self.save(Path(argument.strip("\"'")).expanduser())
         else:
-            usage = {"image": "/image PATH", "save": "/save FILE"}.get(name)
+            usage = {"image": "/image PATH", "video": "/video PATH", "save": "/save FILE"}.get(name)
             _notice(f"usage: {usage}" if usage else f"no command /{name}; /help lists them")
         return True
 
-    def attach(self, image: Path) -> bool:
-        """Keep a picture for the next message. Raises `DataError` where its header already tells that it can't be."""
-        width, height = image_size(image, self.engine.processor.limits)
-        self.engine.processor.grid(width, height)
-        self.pending.append(image)
-        _notice(f"attached {image} ({width}x{height})")
+    def attach(self, part: MediaPart) -> bool:
+        """Keep a picture or video for the next message. Raises `DataError` where its header tells that it can't be."""
+        processor = self.engine.processor
+        processor.token_count(Conversation((user(part),)), generate=True)
+        if isinstance(part, VideoPart):
+            index = read_index(part.video, processor.video_limits)
+            (width, height), length = index.size, f", {index.duration:.1f} s"
+        else:
+            (width, height), length = image_size(part.image, processor.limits), ""
+        self.pending.append(part)
+        _notice(f"attached {_path(part)} ({width}x{height}{length})")
         return True
+
+    def set_fps(self, value: str) -> None:
+        """Look at so many frames a second of the videos to come. Raises `UsageError` for what is no such number."""
+        try:
+            self.fps = check_fps(float(value)) if value else None
+        except ValueError:
+            raise UsageError(f"fps: {value!r} is not a number") from None
+        _notice(f"fps={self.fps or 'the choice of the model'}")
 
     def reply(self, text: str) -> None:
         """Answer a message, printing while the answer comes. A message without any answer is forgotten again."""
         message = user(*self.pending, text)
         self.pending.clear()
-        request = Request(Conversation((*self.messages, message)), self.sampling)
+        request = Request(Conversation((*self.messages, message)), self.sampling, thinking=self.thinking)
+        printer = _Printer()
         pieces: list[str] = []
         try:
-            for piece in self.engine.stream(request):
-                pieces.append(piece)
-                print(_printable(piece), end="", flush=True)
+            for kind, piece in self.engine.stream_parts(request):
+                printer.show(kind, piece)
+                if kind == "text":  # a thought is no part of what was said
+                    pieces.append(piece)
         finally:
+            if printer.kind:
+                printer.close()
             if pieces:
-                print(flush=True)
                 self.messages += [message, assistant("".join(pieces))]
         if not pieces:
-            _notice("(an empty answer)")
+            _notice("(a thought without an answer; /set max_tokens allows longer ones)" if printer.kind else _EMPTY)
 
     def set(self, name: str | None = None, value: str | None = None) -> None:
         """Change how answers are sampled, or show it. Raises `UsageError` for a wrong name or value."""
@@ -244,11 +277,11 @@ class Session:
         _notice(f"{name}={new!r}")
 
     def save(self, path: Path) -> None:
-        """Write the conversation as one line of JSON, pictures by their paths. Never overwrites. Raises `DataError`."""
+        """Write the conversation as one line of JSON, media by their paths. Never overwrites. Raises `DataError`."""
         conversation = Conversation(tuple(self.messages))
         folder = path.resolve().parent
-        images = [cast(Path, image).resolve() for image in conversation.images]
-        names = [str(image.relative_to(folder) if image.is_relative_to(folder) else image) for image in images]
+        paths = [_path(part).resolve() for part in conversation.media]
+        names = [str(media.relative_to(folder) if media.is_relative_to(folder) else media) for media in paths]
         try:
             with path.open("x", encoding="utf-8") as file:
                 file.write(json.dumps(to_json(conversation, names), ensure_ascii=False) + "\n")
@@ -257,6 +290,52 @@ class Session:
         except OSError as error:
             raise DataError(f"{path}: can't be written ({error.strerror})") from None
         _notice(f"saved {len(self.messages)} messages to {path}")
+
+
+class _Printer:
+    """Prints an answer while it comes. Its thought is dimmed on a terminal, and elsewhere goes to standard error.
+
+    `kind` is what was printed last, None before anything was.
+    """
+
+    def __init__(self) -> None:
+        self.kind: Kind | None = None
+        self._terminal = sys.stdout.isatty()
+        self._dim = self._terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def show(self, kind: Kind, piece: str) -> None:
+        """Print a piece of a thought or of the answer's text."""
+        if kind != self.kind:
+            self._end_thought()
+            if kind == "thought" and self._dim:
+                print("\x1b[2m", end="")
+            self.kind = kind
+        apart = kind == "thought" and not self._terminal
+        print(_printable(piece), end="", file=sys.stderr if apart else sys.stdout, flush=True)
+
+    def close(self) -> None:
+        """End the line."""
+        self._end_thought()
+        print(flush=True)
+
+    def _end_thought(self) -> None:
+        if self.kind != "thought":
+            return
+        if self._dim:
+            print("\x1b[0m", end="")
+        print("\n" if self._terminal else "", file=sys.stdout if self._terminal else sys.stderr, flush=True)
+
+
+def check_fps(fps: float | None) -> float | None:
+    """The same number. Raises `UsageError` unless it is greater than 0 and finite, or None (the model's choice)."""
+    if fps is not None and not (math.isfinite(fps) and fps > 0):
+        raise UsageError(f"fps must be a number greater than 0, got {fps:g}")
+    return fps
+
+
+def _path(part: MediaPart) -> Path:
+    """The file of a part: at the terminal, all media are named by their paths."""
+    return cast(Path, part.video if isinstance(part, VideoPart) else part.image)
 
 
 def _printable(text: str) -> str:

@@ -80,7 +80,7 @@ def _add_eval(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--task", action="append", default=[], help="a task (see `vergence data list`); repeatable")
     parser.add_argument("--samples", type=_count, default=300, help="held-out samples per task (default: 300)")
     parser.add_argument("--json", type=Path, help="also write the scores to this file")
-    parser.add_argument("--device", default="cpu")
+    _engine_arguments(parser)
     parser.set_defaults(run=_eval)
 
 
@@ -88,6 +88,8 @@ def _add_chat(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser = commands.add_parser("chat", help="talk to a checkpoint; with --prompt, one answer")
     parser.add_argument("checkpoint", type=Path, help="a checkpoint or run folder")
     parser.add_argument("--image", type=Path, action="append", default=[], help="a picture to attach; repeatable")
+    parser.add_argument("--video", type=Path, action="append", default=[], help="a video to attach; repeatable")
+    parser.add_argument("--fps", type=float, help="frames a second to look at (default: the model's choice)")
     parser.add_argument("--prompt", help="ask this and print the answer; without it, an interactive chat")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON, for programs")
     parser.add_argument("--temperature", type=float, default=0.0, help="0: always the likeliest token (default)")
@@ -97,7 +99,10 @@ def _add_chat(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--stop", action="append", default=[], help="end the answer before this text; repeatable")
     parser.add_argument("--seed", type=int, help="seed of sampled answers")
     parser.add_argument("--logprobs", action="store_true", help="with --json: the log-probability of each token")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--thinking", action=argparse.BooleanOptionalAction, help="think first, or don't, if the model has the switch"
+    )
+    _engine_arguments(parser)
     parser.set_defaults(run=_chat)
 
 
@@ -182,6 +187,16 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.set_defaults(run=_demo)
 
 
+def _engine_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="cpu", help="torch device (default: cpu)")
+    parser.add_argument(
+        "--dtype",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="type to compute in (default: bfloat16 if the weights have 16 bits and the device computes in it)",
+    )
+
+
 def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="a recipe file, or the name of a shipped one")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="e.g. stages.pretrain.optimizer.lr=1e-3")
@@ -211,6 +226,7 @@ def _eval(arguments: argparse.Namespace) -> int:
         tasks=arguments.task,
         samples=arguments.samples,
         device=arguments.device,
+        dtype=arguments.dtype,
         output=arguments.json,
     )
     return 0
@@ -232,10 +248,14 @@ def _chat(arguments: argparse.Namespace) -> int:
     return chat.main(
         arguments.checkpoint,
         images=arguments.image,
+        videos=arguments.video,
+        fps=arguments.fps,
         prompt=arguments.prompt,
         json_output=arguments.json,
         sampling=sampling,
+        thinking=arguments.thinking,
         device=arguments.device,
+        dtype=arguments.dtype,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
-from vergence.errors import DataError
+from vergence.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -40,6 +40,11 @@ class VideoPart:
 
     video: Path | bytes
     fps: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `UsageError` for a rate that is none."""
+        if self.fps is not None and not 0 < self.fps < float("inf"):
+            raise UsageError(f"fps: {self.fps!r} is not a number greater than 0")
 
 
 MediaPart = ImagePart | VideoPart

@@ -1,13 +1,18 @@
 """A recipe: one YAML file with a model, a data mixture and named stages, validated as a whole.
 
 recipe = load_recipe("recipes/tiny.yaml", ["stages.pretrain.optimizer.lr=1e-3"])
+
+A recipe with the key `start` takes its model from a checkpoint's folder instead of a preset. Only its model.json is
+read here; the weights are the trainer's.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
@@ -16,8 +21,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from vergence.config import ConfigError, Section, apply_overrides, merge, parse, read_yaml
-from vergence.errors import UsageError
-from vergence.presets import PRESETS, ModelConfig
+from vergence.errors import DataError, UsageError
+from vergence.model_config import ModelConfig
+from vergence.presets import PRESETS
 
 
 def _known(what: str) -> AfterValidator:
@@ -143,6 +149,9 @@ class Recipe(Section):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     seed: int = Field(0, ge=0)
     threads: int | None = Field(None, ge=1, description="CPU threads; empty: every core this process may use")
+    start: Path | None = Field(
+        None, description="a checkpoint or run folder whose model is trained on; empty: a new one"
+    )
     model: ModelConfig
     stages: tuple[StageConfig, ...] = Field(min_length=1)
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -173,17 +182,21 @@ def find_recipe(name: str | Path) -> Path:
 def load_recipe(
     name: str | Path, overrides: Sequence[str] = (), *, names: Mapping[str, Sequence[str]] | None = None
 ) -> Recipe:
-    """Read, override, fill in the preset and validate; every problem is reported in one `ConfigError`.
+    """Read, override, fill in the preset or the start's model, and validate; `ConfigError` has every problem.
 
-    `names` lists the `sources` and `tasks` that exist, so that a misspelt one is found here.
+    `names` lists the `sources` and `tasks` that exist, so that a misspelt one is found here. Raises `DataError` for a
+    `start` that isn't a checkpoint with a model.
     """
     path = find_recipe(name)
     data = apply_overrides(read_yaml(path), overrides)
-    data, problems = _fill_in_preset(data)
+    start = read_start(Path(data["start"])) if isinstance(data.get("start"), str) else None
+    data, problems = _fill_in_start(data, start) if start else _fill_in_preset(data)
     try:
         recipe = parse(Recipe, data, source=str(path), context=dict(names or {}))
     except ConfigError as error:
         raise ConfigError(str(path), [*problems, *error.problems]) from None
+    if start:
+        problems += _misfits(recipe.model, start)
     if problems:
         raise ConfigError(str(path), problems)
     return recipe
@@ -204,3 +217,82 @@ def _fill_in_preset(data: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         # The rest of the file is still checked, against the smallest preset's geometry.
         return {**data, "model": merge(PRESETS["seed-tiny"].model_dump(), model)}, [problem]
     return {**data, "model": merge(PRESETS[preset].model_dump(), model)}, []
+
+
+# A start: the folder of a checkpoint
+
+# What training may choose anew, since no weight depends on it. All else of a start's model stays as it is.
+_FREE = re.compile(
+    r"processing\.(?!tokenizer$).*|language\.(context|rope_theta|rope_scaling.*|experts\.(bias_rate|balance_loss))"
+)
+_OWN_FILES = {"tokenizer": "tokenizer.json", "template": "chat_template.jinja"}
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The checkpoint folder that a run starts from, and its model, whose `processing` has the paths of its files."""
+
+    folder: Path
+    model: ModelConfig
+
+
+def read_start(path: Path) -> Start:
+    """A checkpoint folder, or a run's `final/` or else its newest checkpoint. Raises `DataError`, in one line."""
+    newest = sorted((path / "checkpoints").glob("[0-9]*"), reverse=True)
+    folder = next((f for f in (path, path / "final", *newest) if (f / "model.json").is_file()), None)
+    if folder is None and (path / "encoder.json").is_file():
+        raise DataError(f"start: {path}: a vision encoder alone; `vergence build` joins it to a language model")
+    if folder is None:
+        raise DataError(
+            f"start: {path}: neither a checkpoint nor a run with one (no model.json); "
+            "`vergence convert import` makes a checkpoint of a public one"
+        )
+    file = folder / "model.json"
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        model = parse(ModelConfig, document if isinstance(document, dict) else {}, source=str(file))
+    except (OSError, ValueError, RecursionError):
+        raise DataError(f"start: {file}: not a JSON file") from None
+    except ConfigError as error:
+        raise DataError("start: " + "; ".join(str(error).split("\n"))) from None
+    if not (folder / _OWN_FILES["tokenizer"]).is_file():
+        raise DataError(f"start: {folder}: has no {_OWN_FILES['tokenizer']}")
+    # Every checkpoint holds its tokenizer, whatever model.json calls it; a template only where it is the model's own.
+    paths = {"tokenizer": str(folder / _OWN_FILES["tokenizer"])}
+    if model.processing.template == _OWN_FILES["template"]:
+        paths["template"] = str(folder / _OWN_FILES["template"])
+    processing = model.processing.model_copy(update=paths)
+    return Start(folder, model.model_copy(update={"processing": processing}))
+
+
+def _fill_in_start(data: dict[str, Any], start: Start) -> tuple[dict[str, Any], list[str]]:
+    """The recipe's own keys of `model` laid over the start's."""
+    data = {**data, "start": str(start.folder)}
+    own, model = start.model.model_dump(), data.get("model") or {}
+    if not isinstance(model, dict):
+        return data, []
+    preset = model.get("preset", own["preset"])
+    problems = []
+    if preset != own["preset"]:
+        problems.append(
+            f"model.preset: {preset!r}, but {start.folder} holds {own['preset']!r}; leave it out (model=null)"
+        )
+    return {**data, "model": merge(own, {**model, "preset": own["preset"]})}, problems
+
+
+def _misfits(model: ModelConfig, start: Start) -> list[str]:
+    """The keys in which a recipe asks for another model than the start's weights are of."""
+    return [
+        f"model.{key}: {found!r:.60}, but the weights of {start.folder} are for {own!r:.60}; leave it out"
+        for key, found, own in _differences(model.model_dump(), start.model.model_dump())
+        if not _FREE.fullmatch(key)
+    ]
+
+
+def _differences(found: Any, own: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The dotted keys in which two sections differ, each with both values."""
+    if isinstance(found, dict) and isinstance(own, dict):
+        for key in found:
+            yield from _differences(found[key], own[key], f"{path}.{key}".lstrip("."))
+    elif found != own:
+        yield path, found, own

@@ -18,7 +18,7 @@ from vergence.data.loader import LoadedRow, LoaderState, RowSettings, load_rows
 from vergence.data.mixture import Mixture
 from vergence.errors import DataError, UsageError
 from vergence.inputs import Segments
-from vergence.presets import LanguageConfig, ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
+from vergence.model_config import LanguageConfig, ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
 from vergence.processing.processor import Processor
 from vergence.processing.template import load_template
 from vergence.processing.tokenizer import train_tokenizer

@@ -126,8 +126,8 @@ def test_a_real_engine_answers():
     import torch
 
     from vergence.inference.engine import Engine
+    from vergence.model_config import LanguageConfig, ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
     from vergence.models.vlm import VLM
-    from vergence.presets import LanguageConfig, ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
     from vergence.processing.processor import Processor
     from vergence.processing.template import load_template
     from vergence.processing.tokenizer import train_tokenizer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,8 +12,9 @@ from PIL import Image
 
 from vergence.conversation import Conversation, assistant, user
 from vergence.inference.engine import Engine
+from vergence.model_config import LanguageConfig, ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
 from vergence.models.vlm import VLM
-from vergence.presets import LanguageConfig, ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
+from vergence.presets import PRESETS
 from vergence.processing.processor import Processor
 from vergence.processing.template import load_template
 from vergence.processing.tokenizer import Tokenizer, train_tokenizer
@@ -43,16 +45,51 @@ def make_engine(tokenizer: Tokenizer) -> Callable[..., Engine]:
 
     def make(seed: int = 0, language: dict[str, object] | None = None, **options: int) -> Engine:
         config = make_config(**(language or {}))
-        with torch.random.fork_rng(devices=[]):
-            model = VLM(config)
-        model.initialise(seed)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                if parameter.ndim == 2:
-                    parameter.mul_(0.25 / parameter.std())
-        return Engine(model, Processor(config, tokenizer), **options)
+        return Engine(decisive_model(config, seed), Processor(config, tokenizer), **options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_family(tokenizer: Tokenizer) -> Callable[..., Engine]:
+    """`make_family("kimi-vl-tiny", seed=0, max_batch=...)`: an engine on a new random model of a tiny preset."""
+
+    def make(preset: str, seed: int = 0, **options: int) -> Engine:
+        config = PRESETS[preset]
+        return Engine(decisive_model(config, seed), Processor(config, tokenizer), **options)
+
+    return make
+
+
+def decisive_model(config: ModelConfig, seed: int) -> VLM:
+    """A random model whose matrices are so large that it prefers some tokens clearly."""
+    with torch.device("meta"):
+        model = VLM(config)
+    model.to_empty(device="cpu")
+    model.initialise(seed)
+    with torch.no_grad():
+        for buffer in model.buffers():
+            buffer.zero_()
+        for parameter in model.parameters():
+            if parameter.ndim >= 2:
+                parameter.mul_(0.25 / parameter.std())
+    return model
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory) -> Path:
+    """Six seconds of noise, twelve frames; skips the test where PyAV is missing."""
+    av = pytest.importorskip("av")
+    path = tmp_path_factory.mktemp("clip") / "clip.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=2)
+        stream.width, stream.height, stream.pix_fmt = 70, 42, "bgr0"
+        for seed in range(12):
+            generator = torch.Generator().manual_seed(seed)
+            pixels = torch.randint(0, 256, (42, 70, 3), dtype=torch.uint8, generator=generator)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels.numpy(), "rgb24")))
+        container.mux(stream.encode())
+    return path
 
 
 @pytest.fixture(scope="session")

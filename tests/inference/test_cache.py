@@ -10,8 +10,8 @@ from torch import Tensor
 
 from vergence.inference.cache import SMALLEST_SHELF, KeyValueCache
 from vergence.inputs import Segments
+from vergence.model_config import LanguageConfig, LatentConfig
 from vergence.models.attention import packed_attention
-from vergence.presets import LanguageConfig, LatentConfig
 
 CONFIG = LanguageConfig(vocab_size=8, width=32, depth=2, heads=4, kv_heads=2, mlp_width=8)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vergence.inference.text_stream import TextStream
+from vergence.inference.text_stream import TextStream, ThoughtStream
+from vergence.processing.thoughts import THOUGHT_MARKS, split_thought
 
 
 def pieces_of(tokenizer, ids, stop=()):
@@ -61,3 +64,75 @@ def test_an_incomplete_character_at_the_end_is_marked(tokenizer):
     pieces, stream = pieces_of(tokenizer, [*tokenizer.encode("a"), first])
     assert pieces == ["a", "", "\ufffd"]
     assert stream.text == "a\ufffd"
+
+
+# Thoughts
+
+SPACES = st.sampled_from(["", " ", "\n\n", "\t\n"])
+# Texts full of what looks like a mark, or like half of one, but holds none.
+NEAR_MARKS = st.lists(
+    st.sampled_from(["<", "</", "</th", "think>", "/think", "\u25c1", "\u25c1/", "\u25b7", "a", " ", "\n", "\u56f3"]),
+    max_size=8,
+).map("".join)
+PLAIN = NEAR_MARKS.filter(lambda text: not any(mark in text for marks in THOUGHT_MARKS for mark in marks))
+
+
+def split_in_pieces(answer: str, cuts: list[int], *, opened: bool) -> tuple[str | None, str]:
+    """What a `ThoughtStream` makes of an answer that comes in pieces; its parts together, which must be its sums."""
+    stream, parts = ThoughtStream(opened=opened), []
+    places = [0, *sorted(cut for cut in cuts if cut < len(answer)), len(answer)]
+    for start, stop in pairwise(places):
+        parts += stream.add(answer[start:stop])
+    parts += stream.add("", last=True)
+    assert stream.add("", last=True) == []
+    assert all(piece for _, piece in parts)
+    assert [kind for kind, _ in parts] == sorted(kind for kind, _ in parts)[::-1], "the thought comes first"
+    assert "".join(piece for kind, piece in parts if kind == "thought") == (stream.thought or "")
+    assert "".join(piece for kind, piece in parts if kind == "text") == stream.text
+    return stream.thought, stream.text
+
+
+@given(
+    marks=st.sampled_from(THOUGHT_MARKS),
+    spaces=SPACES,
+    begins=st.booleans(),
+    closed=st.booleans(),
+    thought=PLAIN,
+    text=NEAR_MARKS,
+    cuts=st.lists(st.integers(0, 60), max_size=12),
+)
+def test_a_thought_in_pieces_is_split_as_a_whole_answer_is(marks, spaces, begins, closed, thought, text, cuts):
+    start, end = marks
+    answer = (spaces + start if begins else "") + thought + (end + text if closed else "")
+    if begins or not closed:
+        assert split_in_pieces(answer, cuts, opened=False) == split_thought(answer)
+    assert split_in_pieces(answer, cuts, opened=True) == split_thought(answer, opened=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "opened", "parts"),
+    [
+        ("plain", False, (None, "plain")),
+        ("", False, (None, "")),
+        ("", True, ("", "")),
+        ("<think>\n\n</think>\n\nyes", False, ("", "yes")),
+        ("<think>one < two</think> yes </think> no", False, ("one < two", "yes </think> no")),
+        ("<think>cut off </thi", False, ("cut off", "")),
+        ("<think>cut off <", False, ("cut off <", "")),
+        ("thin", True, ("thin", "")),
+        ("so </think>yes", True, ("so", "yes")),
+        ("so </think>yes", False, (None, "so </think>yes")),
+        ("\u25c1think\u25b7a </think> b\u25c1/think\u25b7c", False, ("a </think> b", "c")),
+        ("say <think>", False, (None, "say <think>")),
+        (" <thinker>", False, (None, " <thinker>")),
+    ],
+)
+def test_thoughts(answer, opened, parts):
+    assert split_in_pieces(answer, list(range(len(answer))), opened=opened) == parts
+    assert split_in_pieces(answer, [], opened=opened) == parts
+
+
+def test_a_thought_is_handed_out_while_it_comes():
+    stream = ThoughtStream()
+    pieces = [stream.add(piece) for piece in ("<th", "ink>\n", "one ", "two", "</th", "ink>", "\n\n", "yes")]
+    assert pieces == [[], [], [("thought", "one")], [("thought", " two")], [], [], [], [("text", "yes")]]

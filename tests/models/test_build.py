@@ -19,11 +19,12 @@ from vergence.conversation import Conversation, user
 from vergence.errors import DataError, UsageError, VergenceError
 from vergence.inference.engine import Engine, Request, Sampling
 from vergence.inputs import Segments
+from vergence.model_config import ModelConfig, ProcessingConfig
 from vergence.models.build import Built, build_checkpoint, choose_config
 from vergence.models.checkpoint import load_model, open_checkpoint, save_model
 from vergence.models.vision.vit import VisionTransformer
 from vergence.models.vlm import VLM, patch_coordinates
-from vergence.presets import PRESETS, ModelConfig, ProcessingConfig
+from vergence.presets import PRESETS
 from vergence.processing.special_tokens import template_tokens
 from vergence.processing.tokenizer import Tokenizer, train_tokenizer
 

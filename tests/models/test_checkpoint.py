@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from vergence.errors import DataError
+from vergence.model_config import LanguageConfig, ModelConfig, ProjectorConfig, VisionConfig
 from vergence.models.checkpoint import (
     PARTIAL,
     complete_checkpoints,
@@ -23,7 +24,6 @@ from vergence.models.checkpoint import (
     write_checkpoint,
 )
 from vergence.models.vlm import VLM
-from vergence.presets import LanguageConfig, ModelConfig, ProjectorConfig, VisionConfig
 
 
 @pytest.fixture(scope="module")

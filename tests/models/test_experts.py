@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from vergence.inputs import IGNORE, ModelInputs, Segments, pack
+from vergence.model_config import ExpertsConfig, LanguageConfig, ModelConfig
 from vergence.models.language.experts import Experts, MixtureOfExperts, RouterLog, SwiGLU, grouped_linear
 from vergence.models.vlm import VLM, router_log
-from vergence.presets import ExpertsConfig, LanguageConfig, ModelConfig
 
 WIDTH = 16
 
@@ -222,7 +222,8 @@ def test_a_model_adds_the_balance_loss_of_every_mixture():
     apart = sum(model.loss(pack([sample]), router_log(pack([sample]))) for sample in samples)
     torch.testing.assert_close(loss, apart, atol=1e-4, rtol=1e-5)
     before = [mixture.bias.clone() for mixture in model.language.mixtures]
-    model.language.update_router_bias(log.counts)
+    for mixture, loads in zip(model.language.mixtures, log.counts, strict=True):
+        mixture.update_bias(loads)
     for mixture, bias, counts in zip(model.language.mixtures, before, log.counts, strict=True):
         assert torch.equal((mixture.bias - bias > 0), counts < counts.float().mean()) or counts.unique().numel() < 3
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from vergence.inference.cache import KeyValueCache
 from vergence.inputs import Segments
+from vergence.model_config import LanguageConfig, LatentConfig
 from vergence.models.language.attention import LatentAttention
 from vergence.models.language.decoder import Decoder
 from vergence.models.rope import rotate, rotation_1d
-from vergence.presets import LanguageConfig, LatentConfig
 
 SIZES = [LatentConfig(kv_rank=16, nope_size=12, rope_size=8, value_size=10)]
 SIZES += [LatentConfig(kv_rank=8, nope_size=4, rope_size=4, value_size=24)]  # values longer than keys

@@ -13,10 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vergence.inputs import IGNORE, ModelInputs, Segments, pack
+from vergence.model_config import LanguageConfig, ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
 from vergence.models.language.decoder import Decoder
 from vergence.models.vision.vit import VisionTransformer
 from vergence.models.vlm import VLM, patch_coordinates
-from vergence.presets import PRESETS, LanguageConfig, ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
+from vergence.presets import PRESETS
 from vergence.processing import image
 
 VOCAB = 97

@@ -17,7 +17,8 @@ from PIL import Image
 
 from vergence.errors import DataError
 from vergence.inputs import Layout
-from vergence.presets import PRESETS, AnyResConfig, ProcessingConfig, VisionConfig
+from vergence.model_config import AnyResConfig, ProcessingConfig, VisionConfig
+from vergence.presets import PRESETS
 from vergence.processing.anyres import best_grid, frame_layout, squared, tile_layout, tiles
 from vergence.processing.image import from_patches
 from vergence.processing.views import plan_image, plan_video, to_views

@@ -16,8 +16,8 @@ from PIL import Image
 from vergence.conversation import Conversation, Message, TextPart, assistant, user
 from vergence.errors import DataError
 from vergence.inputs import IGNORE, ModelInputs, pack
+from vergence.model_config import LanguageConfig, ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
 from vergence.models.vlm import VLM
-from vergence.presets import LanguageConfig, ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
 from vergence.processing.image import from_patches
 from vergence.processing.media import MediaLimits
 from vergence.processing.processor import Processor

@@ -16,8 +16,9 @@ from PIL import Image
 from vergence.conversation import Conversation, ImagePart, Message, TextPart, VideoPart, assistant, user
 from vergence.errors import DataError, UsageError
 from vergence.inputs import IGNORE, Layout, ModelInputs, pack
+from vergence.model_config import ModelConfig
 from vergence.models.vlm import VLM
-from vergence.presets import PRESETS, ModelConfig
+from vergence.presets import PRESETS
 from vergence.processing.processor import Processor
 from vergence.processing.template import load_template
 from vergence.processing.tokenizer import Tokenizer, train_tokenizer

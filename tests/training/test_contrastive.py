@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from vergence.errors import DataError
 from vergence.inputs import IGNORE, ModelInputs, Segments, pack
+from vergence.model_config import LanguageConfig, ModelConfig, ProjectorConfig, VisionConfig
 from vergence.models.vlm import VLM
-from vergence.presets import LanguageConfig, ModelConfig, ProjectorConfig, VisionConfig
 from vergence.training.contrastive import (
     AttentionPool,
     ContrastiveHeads,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from vergence.errors import UsageError
+from vergence.model_config import LanguageConfig, ModelConfig, ProjectorConfig, VisionConfig
 from vergence.models.vlm import VLM
-from vergence.presets import LanguageConfig, ModelConfig, ProjectorConfig, VisionConfig
 from vergence.recipe import OptimizerConfig, ParameterRule
 from vergence.training.optimizers import adamw, describe, learning_rate, parameter_groups, set_learning_rate
 

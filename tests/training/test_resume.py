@@ -190,7 +190,7 @@ def test_a_finished_run_is_neither_trained_nor_evaluated_again(small_recipe, sma
     shutil.copytree(small_run, run)
     assert main(["report", str(run)]) == 0, "the report names its folder"
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    for name in ("step_gradients", "evaluate", "load_rows"):
+    for name in ("step_gradients", "evaluate_stage", "load_rows"):
         monkeypatch.setattr(trainer, name, None)
     assert main(["train", str(small_recipe), "--output", str(run)]) == 0
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before

@@ -28,7 +28,8 @@ from vergence.models.vlm import VLM
 from vergence.processing.processor import Processor
 from vergence.processing.tokenizer import Tokenizer
 from vergence.recipe import Recipe, load_recipe
-from vergence.training.trainer import Trainer, stage_seed
+from vergence.training.objective import stage_seed
+from vergence.training.trainer import Trainer
 
 STEPS = {"encoder": 3, "words": 3, "answers": 4}
 SHAPES = [{"source": "shapes", "turns": 2}]
@@ -297,7 +298,7 @@ def test_a_sample_that_is_too_long_is_counted(small_recipe, tmp_path):
 
 
 def test_reasons_beyond_number_are_counted_together(small_recipe, tmp_path, monkeypatch):
-    monkeypatch.setattr("vergence.training.trainer.SKIP_REASONS", 2)
+    monkeypatch.setattr("vergence.training.position.SKIP_REASONS", 2)
     samples = [([f"{i}.png"], "what?", "it") for i in range(6)] + [([], "who?", "me")] * 6
     mixture = [{"source": "folder", "path": str(write_folder(tmp_path / "data", samples))}]
     run = train(make_recipe(small_recipe, stage("one", mixture=mixture)), tmp_path / "run")

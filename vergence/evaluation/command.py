@@ -16,7 +16,13 @@ SEED = 1_000_003
 
 
 def evaluate_checkpoint(
-    checkpoint: Path, *, tasks: Sequence[str], samples: int, device: str = "cpu", output: Path | None = None
+    checkpoint: Path,
+    *,
+    tasks: Sequence[str],
+    samples: int,
+    device: str = "cpu",
+    dtype: str = "auto",
+    output: Path | None = None,
 ) -> list[Score]:
     """Score a checkpoint on held-out samples of `tasks` (all tasks where empty), beside its blind score.
 
@@ -27,7 +33,7 @@ def evaluate_checkpoint(
         raise UsageError(f"unknown task {', '.join(unknown)}; there are: {', '.join(TASKS)}")
     if samples < 1:
         raise UsageError(f"--samples {samples}: must be at least 1")
-    engine = Engine.load(checkpoint, device=device)
+    engine = Engine.load(checkpoint, device=device, dtype=dtype)
     evaluation = evaluate(
         engine,
         tasks or tuple(TASKS),

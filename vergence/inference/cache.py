@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vergence.inputs import Segments
-from vergence.presets import LanguageConfig
+from vergence.model_config import LanguageConfig
 
 SMALLEST_SHELF = 32
 

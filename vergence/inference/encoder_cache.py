@@ -1,7 +1,8 @@
 """Visual tokens of views that were seen before: an image that comes again, in a dialogue or a batch, is encoded once.
 
 A view's name is a hash of its pixels after preprocessing together with its grid: other content or another way of
-preprocessing gives other pixels, so neither can be mistaken for the other.
+preprocessing gives other pixels, so neither can be mistaken for the other. What was encoded by other weights, in
+another type or on another device, is forgotten.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ MAX_BYTES = 512 * 1024 * 1024
 class EncoderCache:
     """Keeps the tokens of the views that were used last, `max_bytes` of them at most. One belongs to one model.
 
-    `hits` and `misses` count views.
+    `hits` and `misses` count views. Weights that were replaced, moved, converted or changed in place are noticed, but
+    not changes that bypass torch's version counter, as those of fused optimizers do: `clear` after these.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
@@ -30,14 +32,25 @@ class EncoderCache:
         self.misses = 0
         self._tokens: OrderedDict[bytes, Tensor] = OrderedDict()
         self._bytes = 0
+        self._weights: object = None
+
+    @property
+    def used_bytes(self) -> int:
+        """Memory that the kept tokens take."""
+        return self._bytes
 
     def visual_tokens(self, model: VLM, batch: PackedBatch) -> Tensor:
         """What `model.encode_images(batch)` gives, `[V, D]`; views that are known, or come twice, cost nothing."""
+        if self._weights != (weights := _weights(model)):
+            self.clear()
+            self._weights = weights
         counts = batch.grids.prod(dim=1).tolist()
         views = batch.patches.split(counts)
-        names = [_name(patches, grid) for patches, grid in zip(views, batch.grids.tolist(), strict=True)]
+        pixels = batch.patches.cpu().split(counts)
+        names = [_name(patches, grid) for patches, grid in zip(pixels, batch.grids.tolist(), strict=True)]
         known = {name: self._tokens[name] for name in names if name in self._tokens}
-        new = [index for index, name in enumerate(names) if name not in known and names.index(name) == index]
+        first = {name: index for index, name in reversed(list(enumerate(names)))}
+        new = sorted(index for name, index in first.items() if name not in known)
         self.misses += len(new)
         self.hits += len(names) - len(new)
         if new:
@@ -71,5 +84,15 @@ class EncoderCache:
 
 def _name(patches: Tensor, grid: list[int]) -> bytes:
     digest = blake2b(repr(grid).encode(), digest_size=16)
-    digest.update(patches.cpu().numpy().data)
+    digest.update(patches.numpy().data)
     return digest.digest()
+
+
+def _weights(model: VLM) -> list[tuple[object, ...]]:
+    """What changes with the encoder's and the projector's weights, without reading them."""
+    parts = [part for part in (model.vision, model.projector) if part is not None]
+    return [
+        (id(p), p.data_ptr(), 0 if p.is_inference() else p._version, p.dtype, p.device)
+        for part in parts
+        for p in part.parameters()
+    ]

@@ -15,10 +15,15 @@ from vergence.inference.cache import KeyValueCache
 from vergence.inference.encoder_cache import EncoderCache
 from vergence.inference.request import FinishReason, Output, Request
 from vergence.inference.sampler import choose_each, new_generator
-from vergence.inference.text_stream import TextStream
+from vergence.inference.text_stream import Kind, TextStream, ThoughtStream
 from vergence.inputs import IGNORE, ModelInputs, PackedBatch, Segments, pack
 from vergence.models.vlm import VLM
+from vergence.processing.pieces import Piece
 from vergence.processing.processor import Processor
+from vergence.processing.thoughts import opens_thought
+
+# More tokens than the opening mark of a thought ever takes.
+_MARK_TOKENS = 16
 
 
 @dataclass(eq=False)
@@ -31,6 +36,7 @@ class Running:
     image_tokens: int
     limit: int  # most tokens to generate
     text: TextStream
+    parts: ThoughtStream
     generator: torch.Generator
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -49,17 +55,23 @@ class Running:
             if self.text.stopped:  # a stop string that only the very last, incomplete character completed
                 self.finish_reason = "stop"
 
+    def take(self) -> list[tuple[Kind, str]]:
+        """What came since the last call of the thought and of the answer, and can't change any more."""
+        return self.parts.add(self.text.take(), last=self.finish_reason is not None)
+
     def output(self) -> Output:
         """The finished answer."""
         assert self.finish_reason, "the request is still running"
+        self.take()
         return Output(
-            text=self.text.text,
+            text=self.parts.text,
             token_ids=self.token_ids,
             logprobs=self.logprobs if self.request.sampling.logprobs else None,
             finish_reason=self.finish_reason,
             prompt_tokens=self.prompt_tokens,
             image_tokens=self.image_tokens,
             request_id=self.request.request_id,
+            thought=self.parts.thought,
         )
 
 
@@ -78,8 +90,11 @@ class Scheduler:
         max_batch: int,
         prefill_tokens: int,
         encoder_cache: EncoderCache | None = None,
+        ends: frozenset[int] | None = None,
     ) -> None:
+        """`ends` are the ids that end an answer; the processor's, where they aren't given."""
         self.model, self.processor = model, processor
+        self.ends = processor.ends if ends is None else ends
         self.encoder_cache = encoder_cache or EncoderCache()
         self.max_batch, self.prefill_tokens = max_batch, prefill_tokens
         weight = model.language.embed.weight
@@ -116,6 +131,7 @@ class Scheduler:
         """One token for every live request. Returns these requests, the finished among them, and what was refused."""
         if self.model.training:
             self.model.eval()
+            self.encoder_cache.clear()  # its weights have been trained on, perhaps
         joining, refused = self._admit()
         order = self.cache.begin([(running.number, len(inputs)) for running, inputs in joining])
         served = [*(self._live[number] for number in order), *(running for running, _ in joining)]
@@ -130,7 +146,7 @@ class Scheduler:
         samplings = [running.request.sampling for running in served]
         tokens, logprobs = choose_each(logits, samplings, [running.generator for running in served])
         for running, token, logprob in zip(served, tokens, logprobs, strict=True):
-            running.append(token, logprob, self.processor.ends)
+            running.append(token, logprob, self.ends)
             if running.finish_reason:
                 del self._live[running.number]
                 self.cache.release(running.number)
@@ -188,21 +204,23 @@ class Scheduler:
         return joining, refused
 
     def _prepare(self, number: int, request: Request) -> tuple[Running, ModelInputs]:
-        inputs = self.processor(request.conversation, generate=True)
+        inputs = self.processor(request.conversation, generate=True, thinking=request.thinking)
         context = self.model.config.language.context
         if len(inputs) >= context:
             raise DataError(
                 f"the prompt has {len(inputs)} tokens ({inputs.visual_positions.numel()} of images), which leaves no "
                 f"room for an answer in the model's context of {context}"
             )
-        sampling = request.sampling
+        sampling, tokenizer = request.sampling, self.processor.tokenizer
+        prompt_end = tokenizer.backend.decode(inputs.input_ids[-_MARK_TOKENS:].tolist(), skip_special_tokens=False)
         running = Running(
             number=number,
             request=request,
             prompt_tokens=len(inputs),
             image_tokens=inputs.visual_positions.numel(),
             limit=min(sampling.max_tokens, context - len(inputs)),
-            text=TextStream(self.processor.tokenizer, sampling.stop),
+            text=TextStream(tokenizer, sampling.stop),
+            parts=ThoughtStream(opened=opens_thought([Piece("text", prompt_end)])),
             generator=new_generator(sampling),
         )
         return running, inputs

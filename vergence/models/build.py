@@ -15,6 +15,7 @@ import torch
 
 from vergence.config import apply_overrides, nearest, parse
 from vergence.errors import DataError, UsageError
+from vergence.model_config import LanguageConfig, ModelConfig, VisionConfig
 from vergence.models.checkpoint import CHAT_TEMPLATE, Checkpoint, new_checkpoint, write_documents, written_checkpoint
 from vergence.models.hub.convert import DTYPES
 from vergence.models.hub.plan import check_tensors, expected_tensors
@@ -23,7 +24,7 @@ from vergence.models.hub.safetensors_file import write_sharded
 from vergence.models.hub.tokenizer_file import read_tokenizer, token_ids, with_special_tokens
 from vergence.models.initial import fit_encoder, fresh_tensors, grow_vocabulary, of_dtype
 from vergence.models.parts import MakeTokenizer, Part, open_part, usual_dtype
-from vergence.presets import PRESETS, LanguageConfig, ModelConfig, VisionConfig
+from vergence.presets import PRESETS
 
 TemplateTokens = Callable[[str, Sequence[str]], Sequence[str]]
 """The special tokens that a chat template (by name or path) writes, beside the given placeholders of media."""

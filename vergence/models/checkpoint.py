@@ -24,8 +24,8 @@ from torch import Tensor
 
 from vergence.config import ConfigError, parse
 from vergence.errors import DataError
+from vergence.model_config import ModelConfig, VisionConfig
 from vergence.models.vlm import VLM
-from vergence.presets import ModelConfig, VisionConfig
 
 FORMAT = "vergence-checkpoint"
 VERSION = 1

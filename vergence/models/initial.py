@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from vergence.errors import UsageError
+from vergence.model_config import LanguageConfig, ModelConfig, VisionConfig
 from vergence.models.hub.safetensors_file import LazyTensor
 from vergence.models.parts import Part
 from vergence.models.vision.vit import table_positions
 from vergence.models.vlm import VLM, patch_coordinates
-from vergence.presets import LanguageConfig, ModelConfig, VisionConfig
 
 _SHAPES = ("patch_size", "width", "heads", "mlp_width", "bias")
 _FREE = {"rope": "rotary positions", "rope_theta": "rotary base", "norm_eps": "norm epsilon", "final_norm": "last norm"}

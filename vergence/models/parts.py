@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from vergence.errors import DataError, UsageError
+from vergence.model_config import LanguageConfig, ModelConfig, VisionConfig
 from vergence.models.checkpoint import CHAT_TEMPLATE, MANIFEST, find_checkpoint, open_checkpoint, read_config
 from vergence.models.hub.convert import open_public, refuse_quantised
 from vergence.models.hub.families import recognise
@@ -22,7 +23,6 @@ from vergence.models.hub.plan import check_tensors, expected_tensors, plan_impor
 from vergence.models.hub.public import Config
 from vergence.models.hub.safetensors_file import LazyTensor, TensorInfo, read_header, read_tensor
 from vergence.models.hub.source import Source
-from vergence.presets import LanguageConfig, ModelConfig, VisionConfig
 
 MakeTokenizer = Callable[[Source], str | None]
 

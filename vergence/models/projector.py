@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vergence.presets import ProjectorConfig, VisionConfig
+from vergence.model_config import ProjectorConfig, VisionConfig
 
 
 class Projector(nn.Module):

@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vergence.presets import RopeScaling
+from vergence.model_config import RopeScaling
 
 
 def rotation_1d(positions: Tensor, head_size: int, theta: float, scaling: RopeScaling | None = None) -> Tensor:

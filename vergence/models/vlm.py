@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from vergence.inputs import IGNORE, PackedBatch, Segments
+from vergence.model_config import ModelConfig
 from vergence.models.language.attention import Cache
 from vergence.models.language.decoder import Decoder
 from vergence.models.language.experts import RouterLog
 from vergence.models.layouts import arrange
 from vergence.models.projector import Projector
 from vergence.models.vision.vit import VisionTransformer
-from vergence.presets import ModelConfig
 
 
 class VLM(nn.Module):
@@ -46,7 +46,7 @@ class VLM(nn.Module):
         BackProp", section 4.6: at the widths of tiny models the usual constant 0.02 is several times too small, and
         learning starts late (docs/experiments.md).
         """
-        generator = torch.Generator(self.language.embed.weight.device).manual_seed(seed)
+        generator = torch.Generator(next(self.parameters()).device).manual_seed(seed)
         for name, parameter in self.named_parameters():
             if parameter.ndim < 2 and not name.endswith("newline"):
                 nn.init.constant_(parameter, 1.0 if name.endswith("norm.weight") else 0.0)

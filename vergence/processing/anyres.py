@@ -23,7 +23,7 @@ from PIL import Image
 
 from vergence.errors import DataError
 from vergence.inputs import Layout
-from vergence.presets import AnyResConfig
+from vergence.model_config import AnyResConfig
 from vergence.processing.image import laid_on, resize
 
 _BAND = 256  # rows of a padded image that are in memory at a time

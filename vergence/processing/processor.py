@@ -18,7 +18,7 @@ import torch
 from vergence.conversation import Conversation, MediaPart, VideoPart
 from vergence.errors import DataError, UsageError
 from vergence.inputs import IGNORE, ModelInputs
-from vergence.presets import ModelConfig, VisionConfig
+from vergence.model_config import ModelConfig, VisionConfig
 from vergence.processing.markup import spread_media
 from vergence.processing.media import MediaLimits, decode_image, image_size
 from vergence.processing.pieces import Learn

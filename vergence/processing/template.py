@@ -133,9 +133,16 @@ def _source(path: Path) -> str:
 
 
 def _sentence_tokens(folder: Path) -> tuple[str | None, str | None]:
-    """`bos_token` and `eos_token` of a checkpoint's `tokenizer_config.json`, as texts."""
-    file = folder / "tokenizer_config.json"
-    data = _json(file) if file.is_file() else {}
+    """`bos_token` and `eos_token` of a checkpoint's `tokenizer_config.json`, as texts.
+
+    A checkpoint that was imported keeps that file's content in its `source.json`.
+    """
+    file, kept = folder / "tokenizer_config.json", folder / "source.json"
+    data: Any = _json(file) if file.is_file() else {}
+    if not data and kept.is_file():
+        documents = _json(kept).get("documents")
+        data = documents.get("tokenizer_config.json") if isinstance(documents, dict) else None
+    data = data if isinstance(data, dict) else {}
     found = [data.get(key) for key in ("bos_token", "eos_token")]
     bos, eos = [token.get("content") if isinstance(token, dict) else token for token in found]
     return bos if isinstance(bos, str) else None, eos if isinstance(eos, str) else None

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from vergence.inputs import Layout
-from vergence.presets import ProcessingConfig, VisionConfig
+from vergence.model_config import ProcessingConfig, VisionConfig
 from vergence.processing import anyres, limit
 from vergence.processing.image import resize, to_patches
 from vergence.processing.resize import grid_size

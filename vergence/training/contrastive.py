@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from vergence.errors import DataError, UsageError
 from vergence.inputs import IGNORE, PackedBatch, Segments
+from vergence.model_config import LanguageConfig, ModelConfig
 from vergence.models.language.decoder import Decoder
 from vergence.models.vlm import VLM
-from vergence.presets import LanguageConfig, ModelConfig
 
 
 class AttentionPool(nn.Module):
@@ -52,7 +52,10 @@ class ContrastiveHeads(nn.Module):
         """`losses`: `siglip`, `superclass` or both. Raises `UsageError` unless an image is one view of an encoder."""
         super().__init__()
         if config.vision is None or config.processing.rule == "anyres":
-            raise UsageError("a contrastive stage needs a vision encoder that sees each image as one view")
+            raise UsageError(
+                "a contrastive stage needs a vision encoder that sees each image as one view, which one with "
+                "processing.rule anyres doesn't; let its objective be text or answers"
+            )
         width = config.vision.width
         self.pool = AttentionPool(width, config.vision.heads)
         self.siglip = SigLIPHead(config.language, width) if "siglip" in losses else None

@@ -39,6 +39,22 @@ class Progress:
         self.stream.flush()
 
 
+class Meter:
+    """Smoothed loss and speed for the progress line."""
+
+    def __init__(self) -> None:
+        self.loss = 0.0
+        self.tokens_per_second = 0.0
+        self._steps = 0
+
+    def add(self, loss: float, tokens_per_second: float) -> None:
+        """Take in one step."""
+        self._steps += 1
+        weight = max(0.05, 1 / self._steps)
+        self.loss += weight * (loss - self.loss)
+        self.tokens_per_second += weight * (tokens_per_second - self.tokens_per_second)
+
+
 def duration(seconds: float) -> str:
     """`1:02:03` or `2:03`."""
     minutes, second = divmod(int(seconds), 60)

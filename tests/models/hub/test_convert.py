@@ -13,6 +13,7 @@ import transformers
 from public_models import edit, imported, logits, randomise, round_trip, sample, save
 from safetensors.torch import load_file, save_file
 
+from vergence.conversation import Conversation, user
 from vergence.errors import DataError, UsageError
 from vergence.inference.engine import Engine
 from vergence.models.checkpoint import open_checkpoint, save_model
@@ -144,6 +145,16 @@ def test_a_chat_template_comes_along(hub, tmp_path):
     assert (round_trip(tmp_path / "ours", tmp_path / "out") / "chat_template.jinja").read_text() == template
     engine = Engine.load(tmp_path / "ours")
     assert engine.processor.ends == {engine.processor.tokenizer.special("<|im_end|>")}
+
+
+def test_the_tokens_that_a_template_names_come_along(hub, tmp_path):
+    template = "{{ bos_token }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}"
+    tokens = {"bos_token": {"content": "<|im_start|>"}, "eos_token": "<|im_end|>"}
+    edit(hub, "tokenizer_config.json", chat_template=template, **tokens)
+    imported(hub, tmp_path / "ours")
+    processor = Engine.load(tmp_path / "ours").processor
+    ids = processor(Conversation((user("red"),))).input_ids.tolist()
+    assert (ids[0], ids[-1]) == (processor.tokenizer.special("<|im_start|>"), processor.tokenizer.special("<|im_end|>"))
 
 
 def test_a_tokenizer_is_needed_and_can_be_made(hub, tmp_path):

@@ -16,12 +16,13 @@ from torch import Tensor
 
 from vergence.errors import DataError
 from vergence.inputs import ModelInputs, pack
+from vergence.model_config import ModelConfig, VideoConfig
 from vergence.models.checkpoint import load_model, open_checkpoint
 from vergence.models.hub import kimi_vl
 from vergence.models.hub.convert import export_checkpoint, import_checkpoint
 from vergence.models.hub.public import Target
 from vergence.models.vlm import VLM, patch_coordinates
-from vergence.presets import PRESETS, ModelConfig, VideoConfig
+from vergence.presets import PRESETS
 from vergence.processing.tokenizer import train_tokenizer
 
 IMAGE = 399  # the id of the image token in these tests

@@ -20,13 +20,14 @@ from vergence.conversation import Conversation, user
 from vergence.errors import DataError, UsageError
 from vergence.inference.engine import Engine, Request
 from vergence.inputs import Layout, ModelInputs, pack
+from vergence.model_config import ModelConfig
 from vergence.models.checkpoint import open_checkpoint, save_model
 from vergence.models.hub import llava_onevision
 from vergence.models.hub.convert import export_checkpoint, import_checkpoint
 from vergence.models.hub.llava_documents import read_grid, read_max_views
 from vergence.models.hub.public import Keys
 from vergence.models.vlm import VLM
-from vergence.presets import PRESETS, ModelConfig
+from vergence.presets import PRESETS
 from vergence.processing.processor import Processor
 from vergence.processing.tokenizer import Tokenizer
 

@@ -15,13 +15,14 @@ from torch import Tensor
 
 from vergence.errors import DataError
 from vergence.inputs import Segments
+from vergence.model_config import VisionConfig
 from vergence.models.checkpoint import load_model, read_config
 from vergence.models.hub import moonvit
 from vergence.models.hub.convert import export_checkpoint, import_checkpoint
 from vergence.models.hub.public import Target
 from vergence.models.vision.vit import VisionTransformer
 from vergence.models.vlm import patch_coordinates
-from vergence.presets import PRESETS, VisionConfig
+from vergence.presets import PRESETS
 
 PUBLISHED: Mapping[str, Any] = {
     "model_type": "moonvit",

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from vergence.errors import DataError, UsageError
+from vergence.model_config import ModelConfig
 from vergence.models.checkpoint import (
     CHAT_TEMPLATE,
     Checkpoint,
@@ -36,7 +37,6 @@ from vergence.models.hub.public import OWN_TEMPLATE, Config, Target
 from vergence.models.hub.safetensors_file import LazyTensor, TensorInfo, read_header, read_tensor, write_sharded
 from vergence.models.hub.source import Source, open_source
 from vergence.models.hub.tokenizer_file import read_tokenizer, token_ids, with_special_tokens
-from vergence.presets import ModelConfig
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from vergence.errors import DataError
+from vergence.model_config import LanguageConfig, ModelConfig, RopeScaling
 from vergence.models.hub.entries import Entry, rotary_rows, rotary_vector, rows, same
 from vergence.models.hub.public import Config, Keys, PublicCheckpoint, Target, section, template_of
-from vergence.presets import LanguageConfig, ModelConfig, RopeScaling
 
 LAYOUTS = ("hf",)
 ARCHITECTURES = {"qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM"}

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from vergence.errors import DataError
+from vergence.model_config import ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
 from vergence.models.hub import moonlight, moonvit
 from vergence.models.hub.entries import Entry, same
 from vergence.models.hub.public import Config, Keys, PublicCheckpoint, Target, section, template_of
-from vergence.presets import ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
 
 LAYOUTS = ("original",)
 IMAGE_TOKEN = "<|media_pad|>"

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from vergence.errors import DataError
+from vergence.model_config import ModelConfig, VisionConfig
 from vergence.models.hub.dense import without_rope, write_language
 from vergence.models.hub.public import Keys, PublicCheckpoint, Target, template_of, token_named
 from vergence.models.hub.siglip import write_vision
-from vergence.presets import ModelConfig, VisionConfig
 
 IMAGE, VIDEO = "<image>", "<video>"
 _IMAGE_ID, _VIDEO_ID = 151_646, 151_647  # transformers' defaults

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
+from vergence.model_config import ModelConfig
 from vergence.models.hub import dense, siglip
 from vergence.models.hub.entries import Entry, same
 from vergence.models.hub.llava_documents import read_processing, write_hf, write_original
 from vergence.models.hub.public import Config, Keys, PublicCheckpoint, Target, section
-from vergence.presets import ModelConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from vergence.errors import DataError
+from vergence.model_config import ExpertsConfig, LanguageConfig, ModelConfig, ProcessingConfig
 from vergence.models.hub.entries import Entry, experts, rows, same
 from vergence.models.hub.public import Config, Keys, PublicCheckpoint, Target, section, template_of
-from vergence.presets import ExpertsConfig, LanguageConfig, ModelConfig, ProcessingConfig
 
 LAYOUTS = ("hf",)
 _HEAD = "lm_head.weight"

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from vergence.errors import DataError
+from vergence.model_config import VisionConfig
 from vergence.models.hub.entries import Entry, patch_convolution, same
 from vergence.models.hub.public import Config, Keys, PublicCheckpoint, Target, section
-from vergence.presets import VisionConfig
 
 LAYOUTS = ("original",)
 TABLE = "patch_embed.pos_emb.weight"

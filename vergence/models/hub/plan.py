@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from vergence.errors import DataError
+from vergence.model_config import ModelConfig
 from vergence.models.hub.entries import Entry
 from vergence.models.hub.public import Config, Info
 from vergence.models.hub.safetensors_file import LazyTensor
 from vergence.models.vision.vit import VisionTransformer
 from vergence.models.vlm import VLM
-from vergence.presets import ModelConfig
 
 Load = Callable[[str], Tensor]
 

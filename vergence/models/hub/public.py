@@ -11,8 +11,8 @@ from torch import Tensor
 
 from vergence.config import ConfigError, Section, parse
 from vergence.errors import DataError
+from vergence.model_config import ModelConfig, VisionConfig
 from vergence.models.checkpoint import CHAT_TEMPLATE
-from vergence.presets import ModelConfig, VisionConfig
 
 Config = ModelConfig | VisionConfig
 OWN_TEMPLATE = CHAT_TEMPLATE

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from vergence.errors import DataError
+from vergence.model_config import VisionConfig
 from vergence.models.hub.entries import Entry, patch_convolution, reshaped, rows, same
 from vergence.models.hub.public import Config, Keys, PublicCheckpoint, Target, section
-from vergence.presets import VisionConfig
 
 # "hf" are the names on the hub, "transformers-5" those that its newest version saves for an encoder alone.
 PREFIXES = {"hf": "vision_model.", "transformers-5": ""}

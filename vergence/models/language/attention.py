@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vergence.inputs import Segments
+from vergence.model_config import LanguageConfig, LatentConfig
 from vergence.models.attention import packed_attention
-from vergence.models.linear import Linear
+from vergence.models.layers import Linear, RMSNorm
 from vergence.models.rope import rotate
-from vergence.presets import LanguageConfig, LatentConfig
 
 
 class Cache(Protocol):
@@ -59,8 +59,8 @@ class GroupedQueryAttention(nn.Module):
         self.index = index
         self.heads, self.kv_heads, self.size = config.heads, config.kv_heads, config.query_size
         self.qkv = Linear(config.width, (self.heads + 2 * self.kv_heads) * self.size, bias=config.qkv_bias)
-        self.q_norm = nn.RMSNorm(self.size, eps=config.norm_eps) if config.qk_norm else None
-        self.k_norm = nn.RMSNorm(self.size, eps=config.norm_eps) if config.qk_norm else None
+        self.q_norm = RMSNorm(self.size, eps=config.norm_eps) if config.qk_norm else None
+        self.k_norm = RMSNorm(self.size, eps=config.norm_eps) if config.qk_norm else None
         self.out = Linear(self.heads * self.size, config.width, bias=False)
 
     def forward(self, x: Tensor, rotation: Tensor, segments: Segments, cache: Cache | None) -> Tensor:
@@ -108,7 +108,7 @@ class LatentAttention(nn.Module):
         self.query_size = config.query_size
         self.q = Linear(config.width, config.heads * self.query_size, bias=False)
         self.kv_down = Linear(config.width, latent.kv_rank + latent.rope_size, bias=False)
-        self.kv_norm = nn.RMSNorm(latent.kv_rank, eps=config.norm_eps)
+        self.kv_norm = RMSNorm(latent.kv_rank, eps=config.norm_eps)
         self.kv_up = Linear(latent.kv_rank, config.heads * (latent.nope_size + latent.value_size), bias=False)
         self.out = Linear(config.heads * latent.value_size, config.width, bias=False)
 

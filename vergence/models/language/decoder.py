@@ -6,16 +6,14 @@ Shapes: `T` tokens of a packed row, `D` width. Qwen2, Qwen3, Llama, SmolLM2 and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 
 from vergence.inputs import Segments
+from vergence.model_config import LanguageConfig
 from vergence.models.language.attention import Cache, GroupedQueryAttention, LatentAttention
 from vergence.models.language.experts import MixtureOfExperts, RouterLog, SwiGLU
-from vergence.models.linear import Linear, linear
+from vergence.models.layers import Linear, RMSNorm, linear
 from vergence.models.rope import rotation_1d
-from vergence.presets import LanguageConfig
 
 
 class DecoderLayer(nn.Module):
@@ -23,11 +21,11 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, config: LanguageConfig, index: int) -> None:
         super().__init__()
-        self.attention_norm = nn.RMSNorm(config.width, eps=config.norm_eps)
+        self.attention_norm = RMSNorm(config.width, eps=config.norm_eps)
         self.attention: nn.Module = (
             LatentAttention(config, config.latent, index) if config.latent else GroupedQueryAttention(config, index)
         )
-        self.mlp_norm = nn.RMSNorm(config.width, eps=config.norm_eps)
+        self.mlp_norm = RMSNorm(config.width, eps=config.norm_eps)
         sparse = config.experts is not None and index >= config.experts.dense_layers
         self.mlp: nn.Module = (
             MixtureOfExperts(config.width, config.experts)
@@ -54,7 +52,7 @@ class Decoder(nn.Module):
         self.config = config
         self.embed = nn.Embedding(config.vocab_size, config.width)
         self.layers = nn.ModuleList(DecoderLayer(config, index) for index in range(config.depth))
-        self.norm = nn.RMSNorm(config.width, eps=config.norm_eps)
+        self.norm = RMSNorm(config.width, eps=config.norm_eps)
         self.head = None if config.tied else Linear(config.width, config.vocab_size, bias=False)
 
     def forward(
@@ -80,8 +78,3 @@ class Decoder(nn.Module):
     def mixtures(self) -> list[MixtureOfExperts]:
         """The layers' mixtures of experts, in order; empty for a dense model."""
         return [module for module in self.modules() if isinstance(module, MixtureOfExperts)]
-
-    def update_router_bias(self, counts: Sequence[Tensor]) -> None:
-        """Move every mixture's balancing biases by the tokens per expert `[E]` of an optimizer step, layer by layer."""
-        for mixture, loads in zip(self.mixtures, counts, strict=True):
-            mixture.update_bias(loads)

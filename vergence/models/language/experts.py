@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vergence.inputs import Segments
-from vergence.models.linear import Linear, linear
-from vergence.presets import ExpertsConfig
+from vergence.model_config import ExpertsConfig
+from vergence.models.layers import Linear, linear
 
 
 @dataclass

@@ -28,9 +28,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vergence.inputs import Segments
+from vergence.model_config import VisionConfig
 from vergence.models.attention import packed_attention
 from vergence.models.rope import rotate, rotation_2d
-from vergence.presets import VisionConfig
 
 
 class LayerNorm(nn.LayerNorm):
