@@ -435,10 +435,12 @@ def text_row(ids: torch.Tensor, start: int) -> PackedBatch:
 # (d) Memory of an import
 
 
+# VmHWM, not ru_maxrss: the latter begins with the peak of the process that started this one.
 PEAK = """
-import resource, sys
+import sys
 {body}
-print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+[line] = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
+print("peak", int(line.split()[1]) * 1024)
 """
 OURS = "from vergence.cli import main\nassert main(['convert', 'import', sys.argv[1], sys.argv[2]]) == 0"
 PEER = """

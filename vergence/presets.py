@@ -163,7 +163,7 @@ _KIMI_TINY = ModelConfig(
         tied=False,
         context=2048,
         latent=LatentConfig(kv_rank=32, nope_size=16, rope_size=8, value_size=16),
-        experts=ExpertsConfig(count=8, active=2, shared=1, width=32, bias_rate=0.01),
+        experts=ExpertsConfig(count=8, active=2, shared=1, width=32),
     ),
     processing=ProcessingConfig(rule="limit", max_patches=64, video=VideoConfig(rule="uniform", frames=8)),
 )
