@@ -39,7 +39,7 @@ from vergence.inputs import PackedBatch, Segments, pack
 from vergence.model_config import ModelConfig
 from vergence.models.checkpoint import load_model
 from vergence.models.hub.convert import import_checkpoint
-from vergence.models.layers import lay_by_columns
+from vergence.models.layers import lay_out_for_decoding
 from vergence.models.vlm import VLM
 from vergence.presets import PRESETS
 from vergence.processing.processor import Processor
@@ -281,7 +281,7 @@ def decode_half_billion(settings: Settings) -> None:
         processing = PRESETS["seed-tiny"].processing
         tokenizer = Tokenizer.load("tiny")
         processor = Processor(config.model_copy(update={"processing": processing}), tokenizer)
-        lay_by_columns(model.language)  # as Engine.load does
+        lay_out_for_decoding(model.language)  # as Engine.load does
         engine = Engine(model, processor)
         for name, words, tokens in (
             ("decode_batch1_0.5b", [60], 48),
@@ -386,7 +386,7 @@ def mla(settings: Settings, precision: str, layers: int = 2, context: int = 4096
     peer = random_peer(transformers.DeepseekV3ForCausalLM, config, dtype)
     ids = torch.randint(0, 512, (context + 4096,), generator=torch.Generator().manual_seed(1))
     with imported(peer) as (model, ours_config), torch.inference_mode():
-        lay_by_columns(model.language)  # as Engine.load does
+        lay_out_for_decoding(model.language)  # as Engine.load does
         cache = KeyValueCache(ours_config.language, dtype=dtype, device=torch.device("cpu"))
         cache.begin([(0, context)])
         model(text_row(ids[:context], 0), cache)

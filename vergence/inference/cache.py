@@ -76,10 +76,16 @@ class _Shelf:
         self.lengths.pop()
 
     def prepare(self) -> None:
-        """Make room for one more token in each row, and the mask `[R, 1, 1, L]` of what each row may attend to."""
-        self.places = list(enumerate(self.lengths))
+        """Make room for one more token in each row, and the mask `[R, 1, 1, L]` of what each row may attend to.
+
+        The views that the layers write to and read from are made here, for all layers at once: while weights stream
+        through the processor's caches, each operation of a layer costs several times what it does in a loop of its own.
+        """
+        count, places = len(self.requests), list(enumerate(self.lengths))
         self.lengths = [length + 1 for length in self.lengths]
         self.longest = max(self.lengths)
+        self.slots = [[stored[:, row, :, place].unbind(0) for row, place in places] for stored in self.stored]
+        self.seen = [stored[:, :count, :, : self.longest].unbind(0) for stored in self.stored]
         self.mask = None
         if min(self.lengths) < self.longest:
             lengths = torch.tensor(self.lengths, device=self.keys.device)
@@ -87,18 +93,16 @@ class _Shelf:
 
     def extend(self, layer: int, query: Tensor, key: Tensor, value: Tensor | None, scale: float) -> Tensor:
         """One new token per row: `query` `[R, H, D]`, `key`, `value` `[R, K, D]` -> `[R, H, D]`."""
-        count, heads, size = query.shape
-        keys = self.keys[layer]
-        values = keys if self.values is None or value is None else self.values[layer]
-        for row, place in self.places:
-            keys[row, :, place] = key[row]
-            if value is not None:
-                values[row, :, place] = value[row]
+        for slots, new in zip(self.slots, (key, value), strict=False):
+            if new is not None:
+                for slot, row in zip(slots, new.unbind(0), strict=True):
+                    slot[layer].copy_(row)
+        keys, values = self.seen[0][layer], self.seen[-1][layer]
+        if keys.dtype != query.dtype:
+            keys, values = keys.to(query.dtype), values.to(query.dtype)
         # The query heads that share a key head become queries of one head: no key is repeated.
-        grouped = query.view(count, keys.shape[1], -1, size)
-        seen = (slice(count), slice(None), slice(self.longest))
-        mixed = _attend(grouped, keys[seen].to(query.dtype), values[seen].to(query.dtype), self.mask, scale)
-        return mixed.reshape(count, heads, size)
+        grouped = query.view(query.shape[0], keys.shape[1], -1, query.shape[2])
+        return _attend(grouped, keys, values, self.mask, scale).reshape(query.shape)
 
 
 def _attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, scale: float) -> Tensor:

@@ -22,7 +22,7 @@ from vergence.inference.sampler import Sampling
 from vergence.inference.scheduler import Scheduler
 from vergence.inference.text_stream import Kind
 from vergence.models.checkpoint import Checkpoint, find_checkpoint, load_model, open_checkpoint, with_own_files
-from vergence.models.layers import lay_by_columns
+from vergence.models.layers import lay_out_for_decoding
 from vergence.models.vlm import VLM
 from vergence.processing.processor import Processor
 from vergence.processing.tokenizer import Tokenizer
@@ -72,7 +72,7 @@ class Engine:
         model, config = load_model(checkpoint)
         model = model.to(device=device, dtype=choose_dtype(dtype, model, device))
         if model.language.embed.weight.device.type == "cpu":
-            lay_by_columns(model.language)
+            lay_out_for_decoding(model.language)
         processor = Processor(with_own_files(config, checkpoint), tokenizer)
         return cls(model, processor, max_batch=max_batch, ends=stated_ends(checkpoint, config.language.vocab_size))
 

@@ -42,7 +42,7 @@ class RMSNorm(nn.RMSNorm):
         return super().forward(x)
 
 
-def lay_by_columns(model: nn.Module) -> None:
+def lay_out_for_decoding(model: nn.Module) -> None:
     """Lay out in memory, by columns, every fp32 matrix that has more rows than columns, for decoding on a CPU.
 
     The product with one row then runs along the longer side, which is about a third faster; products with many rows

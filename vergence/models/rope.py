@@ -44,8 +44,10 @@ def rotation_2d(
 
 def rotate(x: Tensor, rotation: Tensor) -> Tensor:
     """Rotate `x` `[T, H, D]`, computed in fp32; position zero leaves it as it is."""
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * rotation).flatten(-2).to(x.dtype)
+    wide = x if x.dtype == torch.float32 else x.float()
+    pairs = torch.view_as_complex(wide.view(*x.shape[:-1], -1, 2))
+    turned = torch.view_as_real(pairs * rotation).flatten(-2)
+    return turned if turned.dtype == x.dtype else turned.to(x.dtype)
 
 
 def stretch(frequencies: Tensor, scaling: RopeScaling) -> Tensor:

@@ -65,12 +65,12 @@ class GroupedQueryAttention(nn.Module):
 
     def forward(self, x: Tensor, rotation: Tensor, segments: Segments, cache: Cache | None) -> Tensor:
         """`x` `[T, D]` -> `[T, D]`."""
-        heads = self.qkv(x).unflatten(-1, (-1, self.size))
-        turned, value = heads.split([self.heads + self.kv_heads, self.kv_heads], dim=1)
+        heads = self.qkv(x).view(x.shape[0], -1, self.size)
+        turned, value = torch.split_with_sizes(heads, [self.heads + self.kv_heads, self.kv_heads], dim=1)
         if self.q_norm is not None and self.k_norm is not None:
             query, key = turned.split([self.heads, self.kv_heads], dim=1)
             turned = torch.cat([self.q_norm(query), self.k_norm(key)], dim=1)
-        query, key = rotate(turned, rotation).split([self.heads, self.kv_heads], dim=1)
+        query, key = torch.split_with_sizes(rotate(turned, rotation), [self.heads, self.kv_heads], dim=1)
         if cache is None:
             mixed = packed_attention(query, key, value, segments, causal=True)
         else:
@@ -78,13 +78,12 @@ class GroupedQueryAttention(nn.Module):
         return self.out(mixed.flatten(1))
 
     def _cached(self, query: Tensor, key: Tensor, value: Tensor, cache: Cache) -> Tensor:
-        n, outputs = cache.decoding, []
-        if n:
-            outputs.append(cache.extend(self.index, query[:n], key[:n], value[:n], scale=self.size**-0.5))
-        if cache.prompts is not None:
-            cache.store(self.index, key[n:], value[n:])
-            outputs.append(packed_attention(query[n:], key[n:], value[n:], cache.prompts, causal=True))
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+        scale, n = self.size**-0.5, cache.decoding
+        if cache.prompts is None:
+            return cache.extend(self.index, query, key, value, scale=scale)
+        cache.store(self.index, key[n:], value[n:])
+        mixed = packed_attention(query[n:], key[n:], value[n:], cache.prompts, causal=True)
+        return torch.cat([cache.extend(self.index, query[:n], key[:n], value[:n], scale=scale), mixed]) if n else mixed
 
 
 class LatentAttention(nn.Module):
