@@ -76,20 +76,23 @@ class _Shelf:
         self.lengths.pop()
 
     def prepare(self) -> None:
-        """Make room for one more token in each row, and the mask `[R, 1, 1, L]` of what each row may attend to.
-
-        The views that the layers write to and read from are made here, for all layers at once: while weights stream
-        through the processor's caches, each operation of a layer costs several times what it does in a loop of its own.
-        """
-        count, places = len(self.requests), list(enumerate(self.lengths))
+        """Make room for one more token in each row, and the mask `[R, 1, 1, L]` of what each row may attend to."""
+        self.places = list(enumerate(self.lengths))
         self.lengths = [length + 1 for length in self.lengths]
         self.longest = max(self.lengths)
-        self.slots = [[stored[:, row, :, place].unbind(0) for row, place in places] for stored in self.stored]
-        self.seen = [stored[:, :count, :, : self.longest].unbind(0) for stored in self.stored]
         self.mask = None
         if min(self.lengths) < self.longest:
             lengths = torch.tensor(self.lengths, device=self.keys.device)
             self.mask = (torch.arange(self.longest, device=self.keys.device) < lengths[:, None])[:, None, None]
+
+    def open_views(self) -> None:
+        """Make what the layers write to and read from, for all layers at once, after the step's prompts have joined.
+
+        (Then the shelf grows no more.) While weights stream through the processor's caches, each operation in a layer
+        costs several times what it does in a loop of its own.
+        """
+        self.slots = [[stored[:, row, :, place].unbind(0) for row, place in self.places] for stored in self.stored]
+        self.seen = [stored[:, : len(self.places), :, : self.longest].unbind(0) for stored in self.stored]
 
     def extend(self, layer: int, query: Tensor, key: Tensor, value: Tensor | None, scale: float) -> Tensor:
         """One new token per row: `query` `[R, H, D]`, `key`, `value` `[R, K, D]` -> `[R, H, D]`."""
@@ -172,6 +175,8 @@ class KeyValueCache:
         for request, length in prompts:
             shelf = self._shelf(length)
             self._prompts.append((shelf, shelf.add(request, length)))
+        for shelf in self._decoding:
+            shelf.open_views()
         return order
 
     def extend(self, layer: int, query: Tensor, key: Tensor, value: Tensor | None, *, scale: float) -> Tensor:
