@@ -314,6 +314,7 @@ def _tokenizer_train(arguments: argparse.Namespace) -> int:
 
 def _convert_import(arguments: argparse.Namespace) -> int:
     from vergence.models.hub.convert import describe, import_checkpoint
+    from vergence.processing.jinja_sandbox import check_template
 
     checkpoint = import_checkpoint(
         arguments.source,
@@ -321,6 +322,7 @@ def _convert_import(arguments: argparse.Namespace) -> int:
         revision=arguments.revision,
         dtype=arguments.dtype,
         make_tokenizer=_convert_tokenizer,
+        check_template=check_template,
         progress=_show_tensors,
     )
     print(f"{arguments.destination}: {describe(checkpoint)}")

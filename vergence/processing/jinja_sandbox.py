@@ -22,6 +22,8 @@ import jinja2.nodes as nodes
 import jinja2.sandbox
 import jinja2.utils
 
+from vergence.errors import DataError
+
 MAX_SOURCE = 256 * 1024  # characters of a template
 MAX_OUTPUT = 4 * 1024 * 1024  # characters of a rendering beyond twice the text put in
 _STEP = 512  # price of a loop step, a call or a list's item, in characters
@@ -52,6 +54,14 @@ _METHODS: dict[type, frozenset[str]] = {
 
 class TemplateError(Exception):
     """A template that can't be used, or a conversation that it refuses; the message says why."""
+
+
+def check_template(source: str, name: str) -> None:
+    """Raise `DataError` for a template that can't be used: too long, no Jinja, or out for Python's insides."""
+    try:
+        Sandbox(source)
+    except TemplateError as error:
+        raise DataError(f"{name}: {error}") from None
 
 
 class Sandbox:

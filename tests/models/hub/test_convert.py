@@ -13,6 +13,7 @@ import transformers
 from public_models import edit, imported, logits, randomise, round_trip, sample, save
 from safetensors.torch import load_file, save_file
 
+from vergence.cli import main
 from vergence.conversation import Conversation, user
 from vergence.errors import DataError, UsageError
 from vergence.inference.engine import Engine
@@ -145,6 +146,15 @@ def test_a_chat_template_comes_along(hub, tmp_path):
     assert (round_trip(tmp_path / "ours", tmp_path / "out") / "chat_template.jinja").read_text() == template
     engine = Engine.load(tmp_path / "ours")
     assert engine.processor.ends == {engine.processor.tokenizer.special("<|im_end|>")}
+
+
+def test_a_template_that_reaches_out_is_refused_by_the_command(hub, tmp_path, capsys):
+    edit(hub, "tokenizer_config.json", chat_template="{{ ''.__class__.__mro__[1].__subclasses__() }}")
+    assert main(["convert", "import", str(hub), str(tmp_path / "ours")]) == 3
+    [line] = capsys.readouterr().err.splitlines()
+    assert "chat template" in line
+    assert "Python" in line
+    assert not (tmp_path / "ours").exists()
 
 
 def test_the_tokens_that_a_template_names_come_along(hub, tmp_path):

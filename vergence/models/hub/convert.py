@@ -59,6 +59,7 @@ _ALWAYS = ("generation_config.json", "tokenizer_config.json", "special_tokens_ma
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
 MakeTokenizer = Callable[[Source], str | None]
+CheckTemplate = Callable[[str, str], None]
 
 
 def import_checkpoint(
@@ -68,14 +69,16 @@ def import_checkpoint(
     revision: str | None = None,
     dtype: str | None = None,
     make_tokenizer: MakeTokenizer = lambda source: None,
+    check_template: CheckTemplate = lambda template, name: None,
     progress: Progress = lambda done, total: None,
 ) -> Checkpoint:
     """Write a public checkpoint as one of ours: a folder, a hub id, or a GGUF file, into a new folder.
 
     The type of the weights stays as it is unless `dtype` names another. `make_tokenizer` makes a tokenizer.json for a
-    checkpoint that has none (it returns None where it can't); `progress` is told how many tensors of how many are
-    written. Raises `UsageError` where the destination exists, and `DataError` that names what can't be used; nothing is
-    then written.
+    checkpoint that has none (it returns None where it can't); `check_template` raises for a chat template that mustn't
+    be used, given the template and how errors name it; `progress` is told how many tensors of how many are written.
+    Raises `UsageError` where the destination exists, and `DataError` that names what can't be used; nothing is then
+    written.
     """
     _check_new(destination)
     kept_dtype = _dtype(dtype)
@@ -90,6 +93,8 @@ def import_checkpoint(
     expected = _named(lambda: expected_tensors(config), location)
     tensors = plan_import(entries, expected, keys, public.tensor, unread=unread, dtype=kept_dtype, where=location)
     texts = _texts(public, config, location, make_tokenizer)
+    if CHAT_TEMPLATE in texts:
+        check_template(texts[CHAT_TEMPLATE], f"{location}: its chat template")
     origin = {
         "family": family.name,
         "layout": layout,
