@@ -160,7 +160,7 @@ def qwen2_half_billion(layers: int = 24) -> Any:
 SIZES = ((384, 384), (300, 150), (120, 500), (640, 480), (900, 300), (336, 336), (250, 640), (1024, 768))
 
 
-def prefill(settings: Settings, layers: int = 4) -> None:
+def prefill(settings: Settings, layers: int = 2) -> None:
     """Encode and prefill 8 prompts with one image each; the 0.5B widths, `layers` of 26 and of 24 layers."""
     import transformers
 
