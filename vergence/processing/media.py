@@ -101,7 +101,7 @@ def _opened(
         _check_size(name, source.size, limits)
         yield source, _orientation(source.getexif)
         return
-    with _stream(source, name, limits) as file:
+    with encoded_file(source, name, limits.max_bytes, "picture") as file:
         if whole:
             file = _read(file, name, limits)
         try:
@@ -137,14 +137,16 @@ def _opened(
 
 
 @contextmanager
-def _stream(source: Path | bytes, name: str, limits: MediaLimits) -> Iterator[BinaryIO]:
+def encoded_file(source: Path | bytes, name: str, max_bytes: int, kind: str) -> Iterator[BinaryIO]:
     """The encoded bytes as a file; refuses what is empty, too large or not a regular file before reading any of it."""
     if isinstance(source, bytes):
-        _check_bytes(name, len(source), limits)
+        _check_bytes(name, len(source), max_bytes)
         yield io.BytesIO(source)
         return
     try:
-        _check_regular(name, os.stat(source), limits)  # before opening: to open a device or a pipe can have effects
+        _check_regular(
+            name, os.stat(source), max_bytes, kind
+        )  # before opening: to open a device or a pipe can have effects
         # The name may mean something else by now: don't wait on a pipe, and look again at what was opened.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         file = os.fdopen(os.open(source, flags), "rb")
@@ -155,7 +157,7 @@ def _stream(source: Path | bytes, name: str, limits: MediaLimits) -> Iterator[Bi
     except (OSError, ValueError):
         raise DataError(f"{name}: can't be read") from None
     with file:
-        _check_regular(name, os.fstat(file.fileno()), limits)
+        _check_regular(name, os.fstat(file.fileno()), max_bytes, kind)
         yield file
 
 
@@ -166,23 +168,23 @@ def _read(file: BinaryIO, name: str, limits: MediaLimits) -> BinaryIO:
         data = file.read(limits.max_bytes + 1)
     except OSError:
         raise DataError(f"{name}: can't be read") from None
-    _check_bytes(name, len(data), limits)
+    _check_bytes(name, len(data), limits.max_bytes)
     return io.BytesIO(data)
 
 
-def _check_regular(name: str, status: os.stat_result, limits: MediaLimits) -> None:
+def _check_regular(name: str, status: os.stat_result, max_bytes: int, kind: str) -> None:
     if stat.S_ISDIR(status.st_mode):
-        raise DataError(f"{name}: a folder, not a picture")
+        raise DataError(f"{name}: a folder, not a {kind}")
     if not stat.S_ISREG(status.st_mode):
         raise DataError(f"{name}: not a regular file")
-    _check_bytes(name, status.st_size, limits)
+    _check_bytes(name, status.st_size, max_bytes)
 
 
-def _check_bytes(name: str, count: int, limits: MediaLimits) -> None:
+def _check_bytes(name: str, count: int, max_bytes: int) -> None:
     if count == 0:
         raise DataError(f"{name}: empty (0 bytes)")
-    if count > limits.max_bytes:
-        raise DataError(f"{name}: {count} bytes, more than the limit of {limits.max_bytes}")
+    if count > max_bytes:
+        raise DataError(f"{name}: {count} bytes, more than the limit of {max_bytes}")
 
 
 def _check_size(name: str, size: tuple[int, int], limits: MediaLimits) -> None:

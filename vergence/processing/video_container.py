@@ -14,8 +14,6 @@ install it.
 from __future__ import annotations
 
 import io
-import os
-import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +26,7 @@ from PIL import Image
 
 from vergence.errors import DataError, UsageError
 from vergence.processing import video_headers
+from vergence.processing.media import encoded_file
 from vergence.processing.video_headers import Container
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def open_video(source: Path | bytes, limits: VideoLimits) -> Iterator[OpenVideo]
     """
     load_pyav()
     name = source_name(source)
-    with _stream(source, name, limits) as file:
+    with encoded_file(source, name, limits.max_bytes, "video") as file:
         try:
             kind = video_headers.container_of(file.read(16))
             reason = video_headers.cut_off(kind, file) if kind else None
@@ -220,41 +219,3 @@ def check_pixels(name: str, width: int, height: int, limits: VideoLimits) -> Non
     """Raise `DataError` for frames of more pixels than the limit."""
     if width * height > limits.max_pixels:
         raise DataError(f"{name}: frames of {width}x{height} pixels, more than the limit of {limits.max_pixels}")
-
-
-@contextmanager
-def _stream(source: Path | bytes, name: str, limits: VideoLimits) -> Iterator[BinaryIO]:
-    """The bytes as a file; refuses what is empty, too large or not a regular file before reading any of it."""
-    if isinstance(source, bytes):
-        _check_bytes(name, len(source), limits)
-        yield io.BytesIO(source)
-        return
-    try:
-        _check_regular(name, os.stat(source), limits)  # before opening: to open a device or a pipe can have effects
-        # The name may mean something else by now: don't wait on a pipe, and look again at what was opened.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        file = os.fdopen(os.open(source, flags), "rb")
-    except FileNotFoundError:
-        raise DataError(f"{name}: no such file") from None
-    except PermissionError:
-        raise DataError(f"{name}: can't be read (permission denied)") from None
-    except (OSError, ValueError):
-        raise DataError(f"{name}: can't be read") from None
-    with file:
-        _check_regular(name, os.fstat(file.fileno()), limits)
-        yield file
-
-
-def _check_regular(name: str, status: os.stat_result, limits: VideoLimits) -> None:
-    if stat.S_ISDIR(status.st_mode):
-        raise DataError(f"{name}: a folder, not a video")
-    if not stat.S_ISREG(status.st_mode):
-        raise DataError(f"{name}: not a regular file")
-    _check_bytes(name, status.st_size, limits)
-
-
-def _check_bytes(name: str, count: int, limits: VideoLimits) -> None:
-    if count == 0:
-        raise DataError(f"{name}: empty (0 bytes)")
-    if count > limits.max_bytes:
-        raise DataError(f"{name}: {count} bytes, more than the limit of {limits.max_bytes}")
