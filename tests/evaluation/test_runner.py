@@ -10,10 +10,10 @@ from PIL import Image
 
 from vergence.errors import DataError, UsageError
 from vergence.evaluation.examples import Example, read_examples, write_examples
-from vergence.evaluation.metrics import wilson
 from vergence.evaluation.runner import choose_examples, evaluate
 from vergence.evaluation.scores import KEYS, Score, from_json, read_scores, table, write_scores
-from vergence.evaluation.tasks import GREY, PictureTask
+from vergence.evaluation.statistics import wilson
+from vergence.evaluation.tasks.pictures import GREY, PictureTask
 from vergence.inference.request import Output, Request
 
 TASKS = ["digit", "box", "colour"]

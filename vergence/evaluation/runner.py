@@ -13,7 +13,7 @@ from typing import Protocol
 
 from vergence.evaluation.examples import Example
 from vergence.evaluation.scores import Score
-from vergence.evaluation.tasks import PictureTask, Sample, Task, blinded
+from vergence.evaluation.tasks.pictures import PictureTask, Sample, Task, blinded
 from vergence.inference.request import Output, Request
 from vergence.processing.coordinates import parse_boxes, parse_points
 

@@ -22,9 +22,11 @@ from vergence.conversation import Conversation, user
 from vergence.data import catalogue
 from vergence.data.pictures import Box, Question, rng_for
 from vergence.errors import DataError, UsageError
-from vergence.evaluation.metrics import box_hit, exact, point_hit, wilson
+from vergence.evaluation.statistics import wilson
 from vergence.inference.request import Output, Request
 from vergence.inference.sampler import Sampling
+from vergence.verifiers.places import box_hit, point_hit
+from vergence.verifiers.text import exact
 
 GREY = (128, 128, 128)
 MOST_DRAWS_PER_SAMPLE = 100  # a task that fewer pictures ask about is a mistake in its kind
@@ -105,7 +107,7 @@ class PictureTask:
         return Request(conversation, Sampling(max_tokens=self._max_tokens), request_id=sample.name)
 
     def score(self, sample: Sample, output: Output) -> float:
-        """1 for a right answer by the task's metric (see `vergence.evaluation.metrics`), else 0."""
+        """1 for a right answer by the task's metric (see `vergence.verifiers`), else 0."""
         if self.metric == "exact":
             return float(exact(output.text, sample.expected))
         if sample.target is None:

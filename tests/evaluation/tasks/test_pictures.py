@@ -9,7 +9,7 @@ from vergence.conversation import ImagePart, TextPart
 from vergence.data import catalogue
 from vergence.data.pictures import Picture, Question
 from vergence.errors import DataError, UsageError
-from vergence.evaluation.tasks import GREY, PictureTask, blinded
+from vergence.evaluation.tasks.pictures import GREY, PictureTask, blinded
 from vergence.inference.request import Output
 
 NAMES = list(catalogue.TASKS)
