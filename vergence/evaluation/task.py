@@ -33,8 +33,8 @@ class Sample:
     """One question of a task.
 
     `id` is unique in the task and stays the same for ever; `media` stand in reading order, undecoded. Of a question
-    with options, `choices` are their texts and `reference` is the index of the right one; otherwise `reference` is any JSON
-    value that the task's metric understands, None where it isn't known. `tags` are JSON values to group scores by
+    with options, `choices` are their texts and `reference` is the index of the right one; otherwise `reference` is any
+    JSON value that the task's metric understands, None where it isn't known. `tags` are JSON values to group scores by
     ("dimension", "capability", ...); the tag "cluster" names what several questions share (an image, a video), so that
     standard errors can respect it.
     """
