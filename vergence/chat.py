@@ -223,7 +223,7 @@ class Session:
         processor = self.engine.processor
         processor.token_count(Conversation((user(part),)), generate=True)
         if isinstance(part, VideoPart):
-            index = read_index(part.video, processor.video_limits)
+            index = read_index(cast(Path, part.video), processor.video_limits)
             (width, height), length = index.size, f", {index.duration:.1f} s"
         else:
             (width, height), length = image_size(part.image, processor.limits), ""

@@ -35,10 +35,32 @@ class ImagePart:
 
 
 @dataclass(frozen=True, slots=True)
-class VideoPart:
-    """One video: a path or encoded bytes (MP4, WebM or GIF). `fps` asks for so many frames a second of it."""
+class Frames:
+    """The frames of a video that somebody has chosen already: pictures of one size, and when each is shown in seconds.
 
-    video: Path | bytes
+    All of them are looked at. Benchmarks that fix their frames need this. Raises `UsageError` unless there is one time,
+    ascending, for each of at least one picture.
+    """
+
+    images: tuple[Path | bytes | Image.Image, ...]
+    seconds: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Check the times."""
+        if not self.images or len(self.images) != len(self.seconds):
+            raise UsageError(f"frames: {len(self.images)} pictures with {len(self.seconds)} times")
+        if list(self.seconds) != sorted(self.seconds) or not 0 <= self.seconds[0] <= self.seconds[-1] < float("inf"):
+            raise UsageError(f"frames: the times {self.seconds} don't ascend from 0 on")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPart:
+    """One video: a path or encoded bytes (MP4, WebM or GIF), or its chosen frames.
+
+    `fps` asks for so many frames a second of a path or bytes.
+    """
+
+    video: Path | bytes | Frames
     fps: float | None = None
 
     def __post_init__(self) -> None:

@@ -20,12 +20,27 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from vergence.conversation import Conversation, MediaPart
+from vergence.inference.likelihood import CandidateScore, Reduction
 from vergence.inference.sampler import Sampling
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+__all__ = [
+    "Answer",
+    "CandidateScore",
+    "Candidates",
+    "Measure",
+    "Model",
+    "Prompt",
+    "Record",
+    "Reduction",
+    "Sample",
+    "Task",
+    "TaskOptions",
+    "Verdict",
+    "fingerprint",
+    "ranked",
+]
 
-Reduction = Literal["sum", "mean", "character", "byte", "pmi"]
-"""How the log-probabilities of a candidate's tokens become its score; see `vergence.inference.likelihood`."""
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +90,6 @@ class Prompt:
     candidates: Candidates | None = None
     thinking: bool | None = None
     id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateScore:
-    """Log-probabilities of one candidate: of each scored token, and by every `Reduction` (higher is likelier)."""
-
-    text: str
-    tokens: tuple[float, ...]
-    sum: float
-    mean: float
-    character: float
-    byte: float
-    pmi: float | None = None
-
-    def reduced(self, reduction: Reduction) -> float:
-        """The score by that reduction. Raises `ValueError` for a PMI that was not measured."""
-        value: float | None = getattr(self, reduction)
-        if value is None:
-            raise ValueError("the unconditional likelihood of this candidate was not measured")
-        return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Shapes: `T` tokens of a step's packed row, `R` requests that get a token, `W` by
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 
@@ -14,9 +14,10 @@ from vergence.errors import DataError
 from vergence.inference.cache import KeyValueCache
 from vergence.inference.encoder_cache import EncoderCache
 from vergence.inference.request import FinishReason, Output, Request
+from vergence.inference.row import packed_row
 from vergence.inference.sampler import choose_each, new_generator
 from vergence.inference.text_stream import Kind, TextStream, ThoughtStream
-from vergence.inputs import IGNORE, ModelInputs, PackedBatch, Segments, pack
+from vergence.inputs import ModelInputs, PackedBatch
 from vergence.models.vlm import VLM
 from vergence.processing.pieces import Piece
 from vergence.processing.processor import Processor
@@ -154,33 +155,9 @@ class Scheduler:
 
     def _row(self, decoding: list[Running], prompts: list[ModelInputs]) -> PackedBatch:
         """The step's packed row: the newest token of each live request, then the prompts."""
-        width = self.model.config.patch_values
-        empty = torch.empty(0, dtype=torch.long)
-        batch = (
-            pack(prompts)
-            if prompts
-            else PackedBatch(
-                empty,
-                empty,
-                empty,
-                Segments.from_lengths([]),
-                torch.empty(0, width, dtype=torch.uint8),
-                torch.empty(0, 2, dtype=torch.long),
-                Segments.from_lengths([]),
-                empty,
-            )
-        )
-        count = len(decoding)
-        tokens = torch.tensor([running.token_ids[-1] for running in decoding], dtype=torch.long)
+        tokens = [running.token_ids[-1] for running in decoding]
         positions = [running.prompt_tokens + len(running.token_ids) - 1 for running in decoding]
-        return replace(
-            batch,
-            input_ids=torch.cat([tokens, batch.input_ids]),
-            labels=torch.cat([torch.full((count,), IGNORE), batch.labels]),
-            position_ids=torch.cat([torch.tensor(positions, dtype=torch.long), batch.position_ids]),
-            segments=Segments.from_lengths([1] * count + [len(inputs) for inputs in prompts]),
-            visual_positions=batch.visual_positions + count,
-        )
+        return packed_row(tokens, positions, prompts, self.model.config.patch_values)
 
     def _admit(self) -> tuple[list[tuple[Running, ModelInputs]], list[tuple[int, Request, DataError]]]:
         """The requests that join in this step, processed, equal lengths side by side; and those that can't be run."""

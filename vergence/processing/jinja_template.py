@@ -131,6 +131,17 @@ class JinjaTemplate:
         )
         return [{"type": "text", "text": whole}] if lists else whole
 
+    def plain(self, conversation: Conversation) -> list[Piece]:
+        """See `Template.plain`."""
+        pieces: list[Piece] = []
+        for part in (part for message in conversation.messages for part in message.parts):
+            if isinstance(part, TextPart):
+                pieces.append(Piece("text", part.text))
+            else:
+                kind = "video" if isinstance(part, VideoPart) else "image"
+                pieces += self._pieces(self._written[kind].text, [], str)
+        return pieces
+
     def _pieces(self, text: str, spans: list[Span], show: Callable[[str], str]) -> list[Piece]:
         """The rendered text split at special tokens, which may take in the space around them, and at learned spans."""
         pieces: list[Piece] = []

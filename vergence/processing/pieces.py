@@ -46,3 +46,6 @@ class Template(Protocol):
         the other messages. `thinking` switches thoughts on or off where the template knows such a switch. Raises
         `DataError` for a conversation that the template refuses.
         """
+
+    def plain(self, conversation: Conversation) -> list[Piece]:
+        """The contents of the messages one after the other, without turns: text as it is, media with their markup."""

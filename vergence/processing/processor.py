@@ -8,14 +8,15 @@ conversation ─▶ template ─▶ pieces: text, special tokens, media ─┬�
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 import torch
+from PIL import Image
 
-from vergence.conversation import Conversation, MediaPart, VideoPart
+from vergence.conversation import Conversation, Frames, MediaPart, VideoPart
 from vergence.errors import DataError, UsageError
 from vergence.inputs import IGNORE, ModelInputs
 from vergence.model_config import ModelConfig, VisionConfig
@@ -121,14 +122,15 @@ class Processor:
         learn: Learn = "answers",
         generate: bool = False,
         thinking: bool | None = None,
+        plain: bool = False,
     ) -> ModelInputs:
         """Process a conversation; with `generate`, it ends where an assistant turn that is to come begins.
 
-        `thinking` switches thoughts on or off where the template knows such a switch. Raises `DataError` for media that
+        With `plain` the contents of its messages stand alone, without the chat template. `thinking` switches thoughts on or off where the template knows such a switch. Raises `DataError` for media that
         can't be used, for media in a conversation with a model that reads text only, and for one without messages.
         """
         media = [self._plan(part, alone, decode=True) for part, alone in self._media(conversation)]
-        runs = self._runs(conversation, media, learn, generate, thinking)
+        runs = self._runs(conversation, media, learn, generate, thinking, plain)
         plans = [plan for one in media for plan in one.plans]
         lengths = torch.tensor([len(run.ids) for run in runs])
         ids = torch.tensor([i for run in runs for i in run.ids])
@@ -174,6 +176,9 @@ class Processor:
         """What a part becomes, from its header alone; with `decode` from an image's pixels, which are cut at once."""
         vision, rule = self._vision, self.config.processing
         if isinstance(part, VideoPart):
+            if isinstance(part.video, Frames):
+                size, level = self._given(part.video)
+                return _Media(part, plan_video(*size, part.video.seconds, level, vision, rule))
             index = read_index(part.video, self.video_limits)
             sample = self._sample(index, part.fps)
             plans = plan_video(*index.size, sample.seconds, sample.level, vision, rule)
@@ -198,6 +203,18 @@ class Processor:
         wished = rule.frames if fps is None else max(1, round(index.duration * fps))
         return sample_uniform(index.seconds, min(rule.frames, wished))
 
+    def _given(self, frames: Frames) -> tuple[tuple[int, int], int | None]:
+        """The size in pixels of frames that were chosen already, and the level at which they are looked at.
+
+        The level is the highest whose tokens for all frames are within the budget, or else the lowest.
+        """
+        sizes = {image_size(image, self.limits) for image in frames.images}
+        if len(sizes) > 1:
+            raise DataError(f"the frames of a video have different sizes: {', '.join(map(str, sorted(sizes)))}")
+        rule = self.config.processing.video
+        fitting = (level for level in rule.levels if level * len(frames.images) <= rule.budget)
+        return sizes.pop(), next(fitting, rule.levels[-1]) if rule.rule == "dynamic" else None
+
     def _patches(self, media: Sequence[_Media]) -> np.ndarray:
         """The patches of all media `[P, p*p*3]` uint8; of a video, one frame is in memory at a time."""
         grids = [grid for one in media for plan in one.plans for grid in plan.grids]
@@ -212,19 +229,33 @@ class Processor:
     def _frames(self, media: _Media) -> Iterator[np.ndarray]:
         """The patches of each chosen frame of a video in turn."""
         assert isinstance(media.part, VideoPart), "an image's patches are cut when it is decoded"
-        assert media.index is not None, "a video is planned by its index"
-        plans = media.plans if len(media.plans) > 1 else media.plans * len(media.frames)
-        frames = decode_frames(media.part.video, media.index, media.frames, self.video_limits)
+        video = media.part.video
+        if isinstance(video, Frames):
+            count = len(video.images)
+            frames: Iterable[Image.Image] = (decode_image(image, self.limits) for image in video.images)
+        else:
+            assert media.index is not None, "a video is planned by its index"
+            count, frames = len(media.frames), decode_frames(video, media.index, media.frames, self.video_limits)
+        plans = media.plans if len(media.plans) > 1 else media.plans * count
         for frame, plan in zip(frames, plans, strict=True):
             yield to_views(frame, plan, self._vision, self.config.processing)
 
     def _runs(
-        self, conversation: Conversation, media: Sequence[_Media], learn: Learn, generate: bool, thinking: bool | None
+        self,
+        conversation: Conversation,
+        media: Sequence[_Media],
+        learn: Learn,
+        generate: bool,
+        thinking: bool | None,
+        plain: bool = False,
     ) -> list[_Run]:
-        pieces = self.template.render(conversation, learn=learn, generate=generate, thinking=thinking)
+        if plain:
+            pieces = self.template.plain(conversation)
+        else:
+            pieces = self.template.render(conversation, learn=learn, generate=generate, thinking=thinking)
         leads = [[plan.lead for plan in one.plans] for one in media]
         pictures = chain.from_iterable([(plan, isinstance(one.part, VideoPart)) for plan in one.plans] for one in media)
-        runs: list[_Run] = []
+        runs = [_Run(self.tokenizer.opening)] if plain else []
         for piece in spread_media(pieces, leads, self.template.ends):
             if piece.kind == "text":
                 runs.append(_Run(self.tokenizer.encode(piece.text), piece.learned))

@@ -75,6 +75,14 @@ class ChatTemplate(Section):
             pieces.append(Piece("special", self.roles["assistant"]))
         return pieces
 
+    def plain(self, conversation: Conversation) -> list[Piece]:
+        """See `Template.plain`; begins with `begin`."""
+        parts = [part for message in conversation.messages for part in message.parts]
+        return [
+            Piece("special", self.begin),
+            *(Piece("text", part.text) if isinstance(part, TextPart) else Piece("media") for part in parts),
+        ]
+
     def _role(self, message: Message) -> str:
         if message.role not in self.roles:
             raise DataError(f"template {self.name} has no role {message.role!r}; it has {', '.join(self.roles)}")

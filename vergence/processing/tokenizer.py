@@ -119,6 +119,11 @@ class Tokenizer:
         except TypeError:  # JSON can spell a lone surrogate, UTF-8 can't
             raise DataError(f"text with a lone surrogate can't be encoded: {text[:40]!r}") from None
 
+    @property
+    def opening(self) -> list[int]:
+        """The ids that the tokenizer itself puts before a text that stands alone (Llama's begin of text), often none."""
+        return list(self.backend.encode("", add_special_tokens=True).ids)
+
     def special(self, token: str) -> int:
         """The id of a special token. Raises `DataError` where the tokenizer doesn't have it."""
         index = self.backend.token_to_id(token)

@@ -123,10 +123,11 @@ class LatentAttention(nn.Module):
             return self.out(self.expanded(nope, rope, latent, rope_key, segments))
         n, outputs = cache.decoding, []
         key = torch.cat([latent[:, None], rope_key], dim=-1)
+        if cache.prompts is not None:  # before the others attend, as they may to these
+            cache.store(self.index, key[n:], None)
         if n:
             outputs.append(self.absorbed(nope[:n], rope[:n], key[:n], cache))
         if cache.prompts is not None:
-            cache.store(self.index, key[n:], None)
             outputs.append(self.expanded(nope[n:], rope[n:], latent[n:], rope_key[n:], cache.prompts))
         return self.out(outputs[0] if len(outputs) == 1 else torch.cat(outputs))
 
