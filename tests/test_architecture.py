@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "vergence"
 
 # From the bottom to the top. Rooms that share a line don't import each other.
 LAYERS: list[set[str]] = [
-    {"errors", "recipes"},
+    {"errors", "progress", "recipes"},
     {"config", "conversation"},
     {"model_config"},
     {"presets"},

@@ -16,7 +16,6 @@ from vergence import __version__
 from vergence.cli import main
 from vergence.data.catalogue import TASKS, load_checked_recipe
 from vergence.data.sources.folder import read_folder
-from vergence.evaluation.scores import read_scores
 from vergence.models.checkpoint import open_checkpoint
 from vergence.recipe import Recipe, load_recipe
 
@@ -39,6 +38,10 @@ SUBCOMMANDS = [
     ["convert", "export"],
     ["build"],
     ["report"],
+    ["compare"],
+    ["contamination"],
+    ["seed-bench"],
+    *(["seed-bench", action] for action in ("submission", "validate", "tables", "leaderboard", "export")),
     ["demo"],
 ]
 
@@ -80,7 +83,7 @@ def test_help_is_quick(command):
     result = subprocess.run([sys.executable, *command, "--help"], capture_output=True, text=True, cwd=ROOT)
     assert used() - before < 0.3
     assert result.returncode == 0
-    for name in ("train", "eval", "chat", "config", "data", "tokenizer", "convert", "report", "demo"):
+    for name in ("train", "eval", "chat", "config", "data", "tokenizer", "convert", "report", "compare", "demo"):
         assert re.search(rf"^    {name}\b", result.stdout, re.MULTILINE)
     assert "exit codes: 0 done" in result.stdout
 
@@ -115,11 +118,20 @@ def test_the_version(capsys):
         (["train", "RECIPE", "--outputs", "x"], "unrecognized arguments: --outputs x"),
         (["train", "RECIPE", "seed=1", "--outputs", "x"], "unrecognized arguments: --outputs x"),
         (["data", "list", "seed=1"], "unrecognized arguments: seed=1"),
-        (["report", "a", "b"], "unrecognized arguments: b"),
+        (["report"], "the following arguments are required: run_folder"),
+        (["compare", "a"], "the following arguments are required: second"),
+        (["contamination", "RECIPE"], "the following arguments are required: --task"),
+        (["seed-bench", "submission", "run"], "the following arguments are required: --output"),
+        (["eval", "run", "--lengths", "8,x"], "argument --lengths: expected a whole number of at least 1, found 'x'"),
+        (["eval", "run", "--depths", "0,2"], "argument --depths: expected numbers from 0 to 1 with commas between"),
+        (["eval", "run", "--method", "guess"], "argument --method: invalid choice: 'guess'"),
         (["config", "print", "RECIPE"], "invalid choice: 'print'"),
         (["data", "generate", "RECIPE"], "the following arguments are required: --output"),
         (["data", "packing", "RECIPE", "--rows", "0"], "argument --rows: expected a whole number of at least 1"),
-        (["eval", "run", "--samples", "-5"], "argument --samples: expected a whole number of at least 1, found '-5'"),
+        (
+            ["eval", "run", "--samples", "-5"],
+            "argument --limit/--samples: expected a whole number of at least 1, found '-5'",
+        ),
         (["tokenizer", "train", "RECIPE", "--output", "x", "--samples", "many"], "found 'many'"),
         (["convert", "import", "somewhere"], "the following arguments are required: destination"),
         (["convert", "import", "a", "b", "--dtype", "int8"], "argument --dtype: invalid choice: 'int8'"),
@@ -145,7 +157,15 @@ def test_wrong_usage_is_exit_code_2(small_recipe, capsys, arguments, said):
         (["data", "generate", "RECIPE", "--output", "FILE"], 2, "file.txt: exists already"),
         (["data", "packing", "RECIPE", "--stage", "none"], 2, "no stage 'none' in recipe small"),
         (["tokenizer", "train", "RECIPE", "--vocab-size", "9", "--output", "NONE"], 2, "vocab_size 9 is too small"),
-        (["eval", "NONE", "--task", "sudoku"], 2, "unknown task sudoku"),
+        (["eval"], 2, "name a model: a checkpoint folder, transformers:..., http://..., or recorded:FILE"),
+        (["eval", "NONE", "--task", "sudoku"], 2, "'sudoku' is not a task (`vergence eval --list` shows them)"),
+        (["eval", "NONE", "--suite", "kimi"], 2, "'kimi' is not a suite; did you mean 'kimi-vl'"),
+        (["eval", "RUN", "--task", "mmmu", "--data", "NONE", "--output", "OUT"], 3, "no task could be evaluated; "),
+        (["eval", "RUN", "--task", "digit", "--lengths", "64"], 2, "are for needle tasks, not for digit"),
+        (["eval", "RUN", "--task", "needle-video", "--tokenizer", "RUN"], 2, "it takes no --tokenizer"),
+        (["eval", "RUN", "--task", "needle-text", "--lengths", "9", "--output", "OUT"], 2, "length 9 is too short"),
+        (["compare", "NONE", "NONE"], 3, "none: not the folder of an evaluation (it has no results.json)"),
+        (["report", "NONE", "FOLDER"], 3, "none: not the folder of an evaluation (it has no results.json)"),
         (["eval", "NONE"], 3, "none: no such run or checkpoint folder"),
         (["eval", "FOLDER"], 3, "not a Vergence checkpoint"),
         (["chat", "NONE", "--prompt", "hi"], 3, "none: no such run or checkpoint folder"),
@@ -153,7 +173,7 @@ def test_wrong_usage_is_exit_code_2(small_recipe, capsys, arguments, said):
         (["chat", "RUN", "--json"], 2, "--json needs --prompt"),
         (["chat", "RUN", "--prompt", "hi", "--temperature", "-1"], 2, "temperature must be"),
         (["chat", "RUN", "--prompt", "hi", "--video", "FILE", "--fps", "0"], 2, "fps must be a number greater than 0"),
-        (["report", "NONE"], 3, "none: not the folder of a run (it has no recipe.yaml)"),
+        (["report", "NONE"], 3, "none: not the folder of a run (it has no recipe.yaml, and no results.json"),
         (["report", "FOLDER"], 3, "not the folder of a run"),
         (["tokenizer", "train", "RECIPE", "--samples", "2", "--output", "FILE/x"], 1, "file.txt"),
     ],
@@ -167,6 +187,7 @@ def test_what_cannot_be_done_is_one_line(small_recipe, small_run, tmp_path, caps
         "NONE": tmp_path / "none",
         "FOLDER": tmp_path / "folder",
         "FILE": tmp_path / "file.txt",
+        "OUT": tmp_path / "folder" / "out",
         "FILE/x": tmp_path / "file.txt" / "x",
     }
     found, line = problem(*(str(names.get(a, a)) for a in arguments), capsys=capsys)
@@ -205,10 +226,10 @@ def test_a_loss_that_is_no_number_is_exit_code_1(small_recipe, tmp_path, capsys)
     ],
 )
 def test_what_happens_from_outside_is_one_line(tmp_path, monkeypatch, capsys, error, code, said):
-    def build_report(_: Path) -> Path:
+    def build_any_report(runs: list[Path], output: Path | None) -> Path:
         raise error
 
-    monkeypatch.setattr("vergence.evaluation.report.build_report", build_report)
+    monkeypatch.setattr("vergence.evaluation.report.build_any_report", build_any_report)
     assert run("report", str(tmp_path), capsys=capsys) == (code, "", said)
 
 
@@ -351,14 +372,29 @@ def test_a_recipe_is_trained_into_the_folder_of_its_name(small_recipe, small_run
     assert load_recipe(tmp_path / "runs" / "small" / "recipe.yaml") == load_checked_recipe(small_recipe)
 
 
-def test_scores_as_a_table_and_as_json(small_run, tmp_path, capsys):
-    file = tmp_path / "scores.json"
-    arguments = ["--task", "colour", "--task", "digit", "--samples", "2", "--json", str(file)]
-    code, out, err = run("eval", str(small_run), *arguments, capsys=capsys)
+def test_an_evaluation_its_comparison_and_its_report(small_run, tmp_path, capsys):
+    file = tmp_path / "results.json"
+    arguments = ["--task", "colour,shape", "--task", "digit", "--samples", "2", "--no-blind"]
+    first, second = (str(tmp_path / name) for name in ("first", "second"))
+    code, out, err = run("eval", str(small_run), *arguments, "--output", first, "--json", str(file), capsys=capsys)
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()[2:]] == ["colour", "digit"]
+    assert [line.split()[0] for line in out.splitlines()[2:]] == ["colour", "shape", "digit"]
     assert "colour: " in err
-    assert [(score["task"], score["n"]) for score in read_scores(file)] == [("colour", 2), ("digit", 2)]
+    results = json.loads(file.read_text(encoding="utf-8"))
+    assert {name: task["n"] for name, task in results["tasks"].items()} == {"colour": 2, "shape": 2, "digit": 2}
+    code, out, _ = run("eval", str(small_run), *arguments, "--output", second, "--json", capsys=capsys)
+    assert (code, json.loads(out)) == (0, results)
+    code, out, _ = run("compare", first, second, "--json", capsys=capsys)
+    assert {name: row["difference"] for name, row in json.loads(out).items()} == dict.fromkeys(results["tasks"], 0)
+    page = tmp_path / "page.html"
+    assert run("report", first, second, "--output", str(page), capsys=capsys) == (0, f"{page}\n", "")
+    assert "<title>" in page.read_text(encoding="utf-8")
+
+
+def test_the_tasks_are_listed_without_a_model(capsys):
+    code, out, _ = run("eval", "--list", capsys=capsys)
+    assert code == 0
+    assert {"mmmu", "seed-bench-2", "kimi-vl"} <= {line.split()[0] for line in out.splitlines() if line}
 
 
 def test_one_answer_as_json(small_run, tmp_path, capsys):

@@ -5,15 +5,18 @@ What a page may hold, by the language of a block:
 
     python    executed; blocks of a page share their names. A comment behind `print(...)`, or after `# ->` on the next
               line, is what that print must print
-    sh        commands. `vergence ...` is parsed, and run where that is cheap; else it makes, installs or activates
+    sh        commands. `vergence ...` is parsed, and run where that is cheap and everything is there that it names
+              (an evaluation's model, data and judge); else it makes, installs or activates, or is another program's
     console   commands after `$ `, with what they print; `...` stands for anything
-    yaml      a recipe, or some keys of one. With `# NAME.yaml` as its first line, later commands find it as that file
+    yaml      a recipe, or some keys of one; with the key `task`, a task. With `# NAME.yaml` as its first line, later
+              commands find it as that file
     json      one value; a conversation if it has messages
     text      not checked
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import re
@@ -32,18 +35,26 @@ import yaml
 from PIL import Image
 
 from vergence.cli import build_parser, main
+from vergence.cli.evaluation import split_names
 from vergence.config import Section, merge, read_yaml
 from vergence.conversation import from_json
 from vergence.data.catalogue import load_checked_recipe
 from vergence.errors import VergenceError
+from vergence.evaluation.command import chosen_tasks
 from vergence.evaluation.history import read_metrics
+from vergence.evaluation.records import read_lines
+from vergence.evaluation.results import read_results
 from vergence.evaluation.scores import KEYS
+from vergence.evaluation.task import TaskOptions
+from vergence.evaluation.tasks.catalogue import available, open_task
+from vergence.evaluation.tasks.declaration import read_declaration
 from vergence.models.vlm import VLM
 from vergence.presets import PRESETS
 from vergence.recipe import Recipe, find_recipe
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+EXAMPLES = ROOT / "examples"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 TARGETS = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
@@ -56,7 +67,14 @@ CHEAP: dict[tuple[str, ...], list[str]] = {
     ("data", "generate"): ["--samples", "3"],
     ("data", "packing"): ["--rows", "1", "loader.lanes=1", "loader.open_rows=1", "loader.workers=0"],
     ("tokenizer", "train"): ["--samples", "3"],
-    ("eval",): ["--samples", "2"],
+    ("eval",): ["--limit", "2"],
+    ("compare",): [],
+    ("contamination",): ["--conversations", "20", "--limit", "2"],
+    ("seed-bench", "submission"): [],
+    ("seed-bench", "validate"): [],
+    ("seed-bench", "tables"): [],
+    ("seed-bench", "leaderboard"): [],
+    ("seed-bench", "export"): [],
     ("chat",): ["--max-tokens", "4"],
     ("report",): [],
 }
@@ -136,9 +154,10 @@ def tables(page: Path) -> dict[str, list[list[str]]]:
 
 @pytest.fixture
 def here(small_run, tmp_path, monkeypatch) -> Path:
-    """A folder as a user has it after the demo, for one page: a run (of the smallest recipe) and a photo."""
+    """A folder as a user has it after the demo, for one page: a run (of the smallest recipe), examples and a photo."""
     folder = tmp_path / "user"
     shutil.copytree(small_run, folder / "runs" / "demo")
+    shutil.copytree(EXAMPLES, folder / "examples")
     Image.linear_gradient("L").convert("RGB").resize((120, 80)).save(folder / "photo.png")
     monkeypatch.chdir(folder)
     return folder
@@ -161,6 +180,13 @@ def test_a_page_does_what_it_says(page, here, capsys):
         "```sh\nvergence train tiny --epochs 3\n```",
         "```sh\nvergence train tiny stages.0.optimizer.learning_rate=1\n```",
         "```sh\nvergence eval runs/demo --task digits\n```",
+        "```sh\nvergence eval runs/dmo --task digit\n```",
+        "```sh\nvergence eval transformers:ORG/NAME --task digits\n```",
+        "```sh\nvergence eval https://host/v1#NAME --task mmmu --data nowhere --method rank\n```",
+        "```sh\nvergence eval runs/demo --task mmmu --data nowhere --preset circle\n```",
+        "```console\n$ vergence eval transformers:ORG/NAME --task digit\ntask ...\n```",
+        "```sh\ntorchrun --nproc-per-node 2 -m vergence eval runs/demo --tasks digit\n```",
+        "```sh\nvergence compare runs/demo runs/other\n```",
         "```sh\nvergence chat runs/demo --image nowhere.png --prompt x\n```",
         "```sh\nmake love\n```",
         "```sh\nrm -r runs\n```",
@@ -168,6 +194,7 @@ def test_a_page_does_what_it_says(page, here, capsys):
         "```console\n$ vergence chat runs/demo --image nowhere.png --prompt x\nvergence: ...: too small\n```",
         "```console\n$ vergence data list\nvergence: ...\n```",
         "```yaml\nevaluation: {sample: 3}\n```",
+        "```yaml\ntask: mine\nmetric: {name: choices}\n```",
         '```json\n{"messages": [{"role": "nobody", "content": "x"}]}\n```',
         "```fortran\nEND\n```",
     ],
@@ -213,22 +240,25 @@ def check_python(block: Block, names: dict[str, Any], capsys: pytest.CaptureFixt
 def check_command(block: Block, command: str, printed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     where = f"{block.place}: {command}"
     words = shlex.split(command)
-    if words[0] != "vergence":
+    several = words[0] == "torchrun" and "vergence" in words
+    if words[0] != "vergence" and not several:
         assert is_setup(words), f"{where}: is neither vergence nor a command that sets something up"
         assert not printed, f"{where}: is not run, so what it prints can't be shown"
         return
-    words = words[1:]
+    words = words[words.index("vergence") + 1 :]
     arguments, rest = build_parser().parse_known_args(words)
     assert all("=" in word and not word.startswith("-") for word in rest), f"{where}: {rest} is not understood"
     name = tuple(words[:2]) if tuple(words[:2]) in CHEAP else tuple(words[:1])
-    if name not in CHEAP or (name == ("chat",) and "--prompt" not in words):
+    if several or not is_run(name, arguments):
         assert not printed, f"{where}: is not run, so what it prints can't be shown"
         if name in (("train",), ("demo",)):
             load_checked_recipe(getattr(arguments, "recipe", "tiny"), [*arguments.overrides, *rest])
+        if name == ("eval",):
+            open_tasks(arguments)
         return
     if name == ("data", "generate"):
         shutil.rmtree(arguments.output, ignore_errors=True)  # what an earlier command of the page wrote
-    if name == ("eval",) and not arguments.task:
+    if name == ("eval",) and not (arguments.task or arguments.suite):
         words = [*words, "--task", "digit"]
     fails = bool(printed) and printed[0].startswith("vergence: ")
     code = main([*words, *CHEAP[name]])
@@ -238,12 +268,54 @@ def check_command(block: Block, command: str, printed: list[str], capsys: pytest
     assert not printed or matches("\n".join(printed), found.rstrip("\n")), f"{where}: prints\n{found}"
 
 
+def is_run(name: tuple[str, ...], arguments: argparse.Namespace) -> bool:
+    """Whether a command is cheap, and needs nothing that isn't there: no answers typed, no network, no public data."""
+    if name not in CHEAP:
+        return False
+    if name == ("chat",):
+        return arguments.prompt is not None
+    if name[0] == "seed-bench":
+        named = [getattr(arguments, key, None) for key in ("run_folder", "file", "questions", "data")]
+        return all(path.exists() for path in [*named, *getattr(arguments, "runs", [])] if path is not None)
+    if name != ("eval",) or arguments.list:
+        return True
+    kind, _, rest = arguments.model.partition(":")
+    if kind in ("transformers", "http", "https", "openai") or arguments.judge:
+        return False
+    if kind == "recorded":  # the right answers may be recorded, too
+        return Path(rest).exists() and (arguments.data is None or arguments.data.exists())
+    needy = {task.name for task in available() if task.data}
+    return arguments.data.exists() if arguments.data else not needy & set(tasks_of(arguments))
+
+
+def tasks_of(arguments: argparse.Namespace) -> list[str]:
+    return chosen_tasks(split_names(arguments.task), arguments.suite)
+
+
+def open_tasks(arguments: argparse.Namespace) -> None:
+    """Find every task of an evaluation that is not run, with its method and preset; their data are not looked for."""
+    data = arguments.data or (Path("data") if arguments.model.startswith("recorded:") else None)
+    options = TaskOptions(
+        data=data,
+        method=arguments.method,
+        preset=arguments.preset,
+        thinking=arguments.thinking,
+        lengths=arguments.lengths,
+        depths=arguments.depths,
+    )
+    for task in tasks_of(arguments):
+        open_task(task, options, judge=arguments.judge, limit=2)
+
+
 def check_yaml(block: Block, here: Path) -> None:
-    """Validate a recipe, or some of its keys, which are then laid over the recipe `tiny`."""
+    """Validate a task; or a recipe, or some of its keys, which are then laid over the recipe `tiny`."""
     name = re.match(r"# ([\w-]+\.yaml)$", block.text.splitlines()[0])
     path = here / (name[1] if name else "block.yaml")
     path.write_text(block.text + "\n", encoding="utf-8")
     keys = read_yaml(path)
+    if "task" in keys:
+        read_declaration(path)
+        return
     if not {"name", "stages"} <= keys.keys():
         whole = merge(read_yaml(find_recipe("tiny")), keys)
         path = here / "whole.yaml"
@@ -258,8 +330,10 @@ def matches(pattern: str, text: str) -> bool:
 
 
 def is_setup(words: list[str]) -> bool:
-    """Whether a command is of a form that needs no run: it makes, installs or activates."""
+    """Whether a command is of a form that needs no run: it makes, installs or activates, or is lmms-eval's."""
     match words:
+        case ["python", "-m", "lmms_eval", *_]:  # which tests/evaluation/test_lmms_plugin.py runs
+            return True
         case ["make", *targets]:
             return {target for target in targets if "=" not in target} <= TARGETS
         case ["python3" | "python", "-m", "venv" | "pip", *_] | ["pip", "install", *_] | ["git", "clone", *_]:
@@ -333,6 +407,31 @@ def test_the_keys_of_metrics_and_scores_are_described(small_run):
         assert record.keys() - {"stage"} <= words[record["kind"]] | {"kind"}
     described = [key for row in tables(DOCS / "evaluation.md")["scores.json"] for key in row[0].split(", ")]
     assert sorted(described) == sorted(KEYS)
+
+
+def test_the_keys_of_results_and_samples_are_described(small_run, tmp_path, capsys):
+    task = str(EXAMPLES / "evaluation" / "colours.yaml")
+    assert main(["eval", str(small_run), "--task", task, "--limit", "2", "--output", str(tmp_path)]) == 0
+    rows = tables(DOCS / "evaluation.md")
+    described = {heading: [key for row in rows[heading] for key in row[0].split(", ")] for heading in rows}
+    results = read_results(tmp_path)
+    [result] = results["tasks"].values()
+    [line, _] = read_lines(tmp_path / result["samples"])
+    assert sorted(described["results.json"]) == sorted(result)
+    assert sorted(described["A line of samples"]) == sorted(line)
+    words = {row[0]: set(re.findall(r"\w+", row[1])) for row in rows["results.json"]}
+    assert result["measures"][0].keys() <= words["measures"]
+    named = set(re.findall(r"`(\w+)`", (DOCS / "evaluation.md").read_text(encoding="utf-8")))
+    assert results.keys() <= named
+
+
+def test_the_files_of_an_evaluation_are_those_of_the_table(small_run, tmp_path, capsys):
+    assert main(["eval", str(small_run), "--task", "digit", "--limit", "2", "--output", str(tmp_path)]) == 0
+    assert main(["report", str(tmp_path)]) == 0
+    written = {f"{path.name}/" if path.is_dir() else path.name for path in tmp_path.iterdir()}
+    written = {re.sub(r"^digit(-blind)?\.", "TASK.", name) for name in written}
+    described = {row[0] for row in tables(DOCS / "evaluation.md")["The folder of an evaluation"]}
+    assert described == written | {"parts/TASK.N.jsonl"}, "parts are gone when a task is done"
 
 
 def test_the_navigation_has_every_page_once():

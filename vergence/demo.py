@@ -10,12 +10,12 @@ from vergence.chat import answer
 from vergence.data import catalogue
 from vergence.data.catalogue import load_checked_recipe
 from vergence.data.generate import packing_report, write_folder
-from vergence.evaluation.command import SEED
 from vergence.evaluation.scores import from_json, read_scores, table
+from vergence.evaluation.tasks.pictures import SEED
 from vergence.inference.engine import Engine
 from vergence.inference.sampler import Sampling
+from vergence.progress import duration
 from vergence.recipe import Recipe
-from vergence.training.progress import duration
 from vergence.training.trainer import Trainer
 
 LOOK = 60  # held-out conversations that are written out to be looked at

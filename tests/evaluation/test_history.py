@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vergence.evaluation.charts import Band, Curve, Scale, interval_strip, line_chart, scale_of
 from vergence.evaluation.history import read_metrics, scores_of, smooth, stages_of, thin
+from vergence.evaluation.report.charts import Band, Curve, Scale, interval_strip, line_chart, scale_of
 from vergence.evaluation.scores import Score
 from vergence.evaluation.wording import compact, duration, percent, scientific, short
 

@@ -236,7 +236,7 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_text_has_contrast_in_light_and_dark(scheme):
     """At least 4.5 to 1 for text (WCAG 2.2, success criterion 1.4.3)."""
-    style = (resources.files("vergence.evaluation") / "report.css").read_text(encoding="utf-8")
+    style = (resources.files("vergence.evaluation.report") / "report.css").read_text(encoding="utf-8")
     block = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[scheme]
     colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block))
     for front in ("ink", "soft", "blue", "orange", "green", "red", "grey"):

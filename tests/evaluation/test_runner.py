@@ -1,206 +1,319 @@
-"""The runner on engines whose answers are known, and once on a real one; the files and the table it leads to."""
+"""The runner on stub tasks and models: nothing is lost, nothing counts twice, and a stop leaves no trace."""
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Callable, Sequence
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from vergence.conversation import Conversation, ImagePart, user
 from vergence.errors import DataError, UsageError
-from vergence.evaluation.examples import Example, read_examples, write_examples
-from vergence.evaluation.runner import choose_examples, evaluate
-from vergence.evaluation.scores import KEYS, Score, from_json, read_scores, table, write_scores
-from vergence.evaluation.statistics import wilson
-from vergence.evaluation.tasks.pictures import GREY, PictureTask
-from vergence.inference.request import Output, Request
-
-TASKS = ["digit", "box", "colour"]
+from vergence.evaluation.records import from_json, read_lines
+from vergence.evaluation.results import FILE, read_results, results_table
+from vergence.evaluation.runner import Processes, RunSettings, run_tasks
+from vergence.evaluation.task import Answer, Measure, Prompt, Record, Sample, Verdict
+from vergence.progress import Progress
 
 
-class KnowsAll:
-    """Answers from the samples' names; `mangle(number, answer, blind)` may spoil an answer."""
+class Sums:
+    """Asks for sums; sample 7 can't be asked, and what isn't a number is invalid."""
 
-    def __init__(self, samples: int, seed: int, mangle: Callable[[int, str, bool], str]) -> None:
-        tasks = [PictureTask(name, seed, samples) for name in TASKS]
-        self.answers = {s.name: (i, s.expected) for task in tasks for i, s in enumerate(task.samples())}
-        self.mangle = mangle
-        self.calls: list[int] = []
+    name, version = "sums", 1
 
-    def generate(self, requests: Sequence[Request]) -> list[Output]:
-        self.calls.append(len(requests))
-        return [Output(self.answer(request), [1], None, "stop", 1, 0) for request in requests]
+    def __init__(self, count: int = 20, wording: str = "{a} + {b} =") -> None:
+        self.count, self.wording = count, wording
 
-    def answer(self, request: Request) -> str:
-        (image,) = request.conversation.images
-        assert isinstance(image, Image.Image)
-        blind = image.getcolors() == [(image.width * image.height, GREY)]
-        number, expected = self.answers[str(request.request_id)]
-        return self.mangle(number, expected, blind)
+    def definition(self) -> Mapping[str, Any]:
+        return {"wording": self.wording}
+
+    def samples(self) -> Sequence[Sample]:
+        picture = ImagePart(Image.new("RGB", (400, 20), "red"))
+        return [Sample(f"s/{i}", self.wording.format(a=i, b=i), (picture,), 2 * i) for i in range(self.count)]
+
+    def prompt(self, sample: Sample) -> Prompt:
+        if sample.id == "s/7":
+            raise DataError("seven.png: no such file")
+        return Prompt(Conversation((user(sample.question),)))
+
+    def score(self, sample: Sample, answer: Answer) -> Verdict:
+        if not answer.text.isdigit():
+            return Verdict({"accuracy": 0.0}, valid=False)
+        right = float(int(answer.text) == sample.reference)
+        return Verdict({"accuracy": right}, int(answer.text), compat={"lenient": 1.0})
+
+    def aggregate(self, records: Sequence[Record]) -> list[Measure]:
+        values = [r.verdict.scores["accuracy"] for r in records if r.verdict]
+        return [Measure("accuracy", sum(values) / len(values) if values else None, len(values))]
 
 
-def test_a_perfect_engine_that_needs_its_eyes():
-    engine = KnowsAll(12, 5, lambda _, answer, blind: "?" if blind else answer)
-    evaluation = evaluate(engine, TASKS, samples=12, seed=5, examples=4)
-    low, high = wilson(12, 12)
-    blind_low, blind_high = wilson(0, 12)
-    assert evaluation.scores == [
-        Score(task, task == "digit", 12, 1.0, low, high, 0.0, blind_low, blind_high) for task in TASKS
+class Adds:
+    """Adds right; stops (as a kill would) after `most` answers. With a temperature it tells its seed."""
+
+    name = "adds"
+
+    def __init__(self, *, batch: int = 4, independent: bool = True, most: int = 10**9, weights: str = "w") -> None:
+        self.batch, self.independent, self.most, self.weights = batch, independent, most, weights
+        self.asked: list[list[str]] = []
+
+    def description(self) -> Mapping[str, Any]:
+        return {"kind": "stub", "weights": self.weights}
+
+    def answer(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Answer]]:
+        self.asked.append([prompt.id for prompt in prompts])
+        for index in reversed(range(len(prompts))):
+            if not self.most:
+                raise KeyboardInterrupt
+            self.most -= 1
+            yield index, self.one(prompts[index])
+
+    def one(self, prompt: Prompt) -> Answer:
+        a, _, b, _ = prompt.conversation.messages[0].text.split()
+        if prompt.sampling.temperature:
+            return Answer(str(prompt.sampling.seed))
+        if a == "3":
+            return Answer("three \ud800", thought="hm")
+        if a == "5":
+            return Answer(finish_reason="error", error="out of order")
+        return Answer(str(int(a) + int(b)), prompt_tokens=int(a))
+
+
+def quiet() -> Progress:
+    return Progress(io.StringIO(), interval=1e9)
+
+
+def run(model: Any, folder: Path, *tasks: Any, **settings: Any) -> dict[str, Any]:
+    return run_tasks(model, tasks or [Sums()], folder, RunSettings(**settings), progress=quiet())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_everything_is_counted_once_and_nothing_is_guessed(tmp_path):
+    results = run(Adds(), tmp_path)
+    task = results["tasks"]["sums"]
+    assert (task["n"], task["errors"], task["invalid"]) == (18, 2, 1)
+    assert task["measures"][0] == {
+        "metric": "accuracy", "value": 17 / 18, "n": 18, "group": "", "low": None, "high": None, "stderr": None,
+    }  # fmt: skip
+    assert task["compat"] == [{**task["measures"][0], "metric": "lenient", "value": 1.0, "n": 17}]
+    assert task["problems"] == [
+        "out of order (1 samples, first s/5)",
+        "seven.png: no such file (1 samples, first s/7)",
     ]
-    assert engine.calls == [24, 24, 24]  # all requests of a task, seeing and blind, in one call
-    assert [e.task for e in evaluation.examples] == [task for task in TASKS for _ in range(4)]
-    assert all(example.right for example in evaluation.examples)
+    assert results == read_results(tmp_path)
+    lines = list(read_lines(tmp_path / "sums.jsonl"))
+    assert [line["id"] for line in lines] == [sample.id for sample in Sums().samples()]
+    known = {sample.id: sample for sample in Sums().samples()}
+    records = [from_json(line, known[line["id"]]) for line in lines]
+    assert records[3].answer == Answer("three \ud800", thought="hm")
+    assert records[4].verdict == Verdict({"accuracy": 1.0}, 8, compat={"lenient": 1.0})
+    assert records[7].verdict is None
+    assert not (tmp_path / "parts").exists()
+    assert results_table(results).splitlines()[2].split()[:3] == ["sums", "accuracy", "94.4%"]
 
 
-def test_a_part_of_the_answers_right():
-    engine = KnowsAll(12, 5, lambda number, answer, blind: answer if number % 4 == 0 or (blind and number < 6) else "?")
-    seen: list[str] = []
-    evaluation = evaluate(engine, TASKS, samples=12, seed=5, examples=4, progress=lambda s: seen.append(s.task))
-    for score in evaluation.scores:
-        assert (score.n, score.accuracy, score.blind) == (12, 3 / 12, 7 / 12)
-        assert (score.low, score.high) == wilson(3, 12)
-        assert (score.blind_low, score.blind_high) == wilson(7, 12)
-    assert seen == TASKS
-    assert [e.right for e in evaluation.examples] == [True, False, False, True] * 3
+@pytest.mark.parametrize("independent", [True, False])
+@pytest.mark.parametrize("batch", [1, 3, 64])
+def test_a_stop_after_any_answer_leaves_no_trace(tmp_path, independent, batch):
+    whole = tmp_path / "whole"
+    run(Adds(batch=batch, independent=independent), whole)
+    for most in range(0, 19, 2):
+        folder = tmp_path / str(most)
+        with pytest.raises(KeyboardInterrupt):
+            run(Adds(batch=batch, independent=independent, most=most), folder)
+        model = Adds(batch=batch, independent=independent)
+        run(model, folder)
+        assert contents(folder) == contents(whole)
+        if independent:  # only an error is asked again
+            asked = [name for batch in model.asked for name in batch]
+            assert len(asked) <= 19 - most + 1
 
 
-def test_without_the_blind_score():
-    engine = KnowsAll(5, 0, lambda _, answer, __: answer)
-    evaluation = evaluate(engine, ["digit", "digit"], samples=5, seed=0, blind=False)
-    (score,) = evaluation.scores
-    assert (score.accuracy, score.blind, score.blind_low, score.blind_high) == (1.0, None, None, None)
-    assert engine.calls == [5]
-    assert evaluation.examples == []
+def test_a_torn_line_is_asked_again(tmp_path):
+    run(Adds(), tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(Adds(most=9), tmp_path / "torn")
+    part = tmp_path / "torn" / "parts" / "sums.0.jsonl"
+    part.write_bytes(part.read_bytes()[:-20])
+    run(Adds(), tmp_path / "torn")
+    assert contents(tmp_path / "torn") == contents(tmp_path / "whole")
 
 
-def test_an_example_holds_what_is_needed_to_show_it():
-    engine = KnowsAll(3, 0, lambda number, answer, _: answer if number else "<bbox>0 0 100 100</bbox>")
-    examples = evaluate(engine, ["box"], samples=3, seed=0, examples=3).examples
-    sample = PictureTask("box", 0, 3).samples()[0]
-    first = examples[0]
-    width, height = sample.image.size
-    assert first.size == (width, height)
-    assert first.target == sample.target
-    assert first.boxes == ((0.0, 0.0, width / 10, height / 10),)
-    assert first.points == ()
-    assert not first.right
-    assert first.png.startswith(b"\x89PNG")
+def test_a_broken_line_in_the_middle_is_named(tmp_path):
+    run(Adds(), tmp_path)
+    path = tmp_path / "sums.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'{"run"', b'{run"', 1))
+    results = run(Adds(), tmp_path)
+    assert "sums.jsonl:1: not a record" in results["tasks"]["sums"]["problems"][0]
 
 
-@pytest.mark.parametrize(
-    ("scores", "count", "chosen"),
-    [
-        ([1, 1, 1, 1, 0, 0], 4, [0, 1, 4, 5]),
-        ([1, 1, 1, 1], 3, [0, 1, 2]),
-        ([0, 0, 0], 2, [0, 1]),
-        ([0, 1, 1, 1], 3, [0, 1, 2]),
-        ([0, 0, 0, 1], 4, [0, 1, 2, 3]),
-        ([1, 0, 1, 0], 3, [0, 1, 2]),
-        ([1, 0], 8, [0, 1]),
-        ([1, 0], 0, []),
-        ([], 3, []),
-    ],
-)
-def test_which_examples_are_kept(scores, count, chosen):
-    assert choose_examples(scores, count) == chosen
+def test_an_answered_question_is_not_asked_again_and_a_failed_one_is(tmp_path):
+    run(Adds(), tmp_path)
+    again = Adds()
+    run(again, tmp_path)
+    assert [name for batch in again.asked for name in batch] == ["s/5"]
 
 
-def test_an_unknown_task_is_refused_before_anything_is_asked():
-    engine = KnowsAll(1, 0, lambda _, answer, __: answer)
-    with pytest.raises(UsageError, match="'sudoku' is not a task"):
-        evaluate(engine, ["digit", "sudoku"], samples=1, seed=0)
-    assert engine.calls == []
+def test_more_samples_and_more_repeats_go_on_from_what_is_there(tmp_path):
+    whole, model = tmp_path / "whole", Adds(independent=False)
+    run(Adds(independent=False), whole, limit=12, repeats=2, temperature=1.0)
+    run(Adds(independent=False), tmp_path / "grown", limit=8, temperature=1.0)
+    run(model, tmp_path / "grown", limit=12, repeats=2, temperature=1.0)
+    assert contents(tmp_path / "grown") == contents(whole)
+    lines = list(read_lines(whole / "sums.jsonl"))
+    assert len({line["answer"] for line in lines if line["error"] is None}) == 22  # each with a seed of its own
 
 
-def test_an_engine_that_fails_is_not_overlooked():
-    class Broken:
-        def generate(self, requests: Sequence[Request]) -> list[Output]:
-            raise DataError("request 0 (digit-00000): no")
+def test_two_processes_give_the_files_of_one(tmp_path):
+    run(Adds(), tmp_path / "one")
+    threads = []
+    barrier = threading.Barrier(2)
 
-    with pytest.raises(DataError, match="digit-00000"):
-        evaluate(Broken(), ["digit"], samples=1, seed=0)
+    class Two(Processes):
+        __slots__ = ()
 
+        def wait(self) -> None:
+            barrier.wait(timeout=20)
 
-def test_a_real_engine_answers():
-    import torch
-
-    from vergence.inference.engine import Engine
-    from vergence.model_config import LanguageConfig, ModelConfig, ProcessingConfig, ProjectorConfig, VisionConfig
-    from vergence.models.vlm import VLM
-    from vergence.processing.processor import Processor
-    from vergence.processing.template import load_template
-    from vergence.processing.tokenizer import train_tokenizer
-
-    language = LanguageConfig(
-        vocab_size=300, width=32, depth=1, heads=2, kv_heads=1, mlp_width=16, context=128, tied=False
-    )
-    config = ModelConfig(
-        vision=VisionConfig(width=16, depth=1, heads=2, mlp_width=16),
-        projector=ProjectorConfig(hidden=16),
-        language=language,
-        processing=ProcessingConfig(max_pixels=9 * 784),
-    )
-    with torch.random.fork_rng(devices=[]):
-        model = VLM(config)
-    model.initialise(0)
-    tokenizer = train_tokenizer(["a cat"], vocab_size=270, special_tokens=load_template("seed").special_tokens)
-    engine = Engine(model, Processor(config, tokenizer))
-    first = evaluate(engine, TASKS, samples=3, seed=0, examples=2)
-    assert first == evaluate(engine, TASKS, samples=3, seed=0, examples=2)
-    assert [score.n for score in first.scores] == [3, 3, 3]
+    for rank in (1, 0):
+        arguments = (Adds(), [Sums()], tmp_path / "two", RunSettings())
+        options = {"processes": Two(rank, 2), "progress": quiet()}
+        threads.append(threading.Thread(target=run_tasks, args=arguments, kwargs=options))
+        threads[-1].start()
+    for thread in threads:
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
 
-def test_scores_survive_their_file(tmp_path):
-    score = Score("digit", True, 300, 0.9, 0.86, 0.93, 0.2, 0.16, 0.25)
-    record = score.to_json("instruct")
-    assert tuple(record) == KEYS
-    write_scores(tmp_path / "run" / "scores.json", [record])
-    assert read_scores(tmp_path / "run" / "scores.json") == [record]
-    assert from_json(record) == score
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["scores.json"]
-    assert read_scores(tmp_path / "none.json") == []
+def test_a_stop_may_be_followed_by_another_number_of_processes(tmp_path):
+    run(Adds(), tmp_path / "whole")
+    for rank in range(3):  # three processes are killed after two answers each, before any of them is through
+        with pytest.raises(KeyboardInterrupt):
+            run_tasks(
+                Adds(most=2, batch=2), [Sums()], tmp_path / "x", RunSettings(), processes=Processes(rank, 3),
+                progress=quiet(),
+            )  # fmt: skip
+    assert len(list((tmp_path / "x" / "parts").iterdir())) == 3
+    run(Adds(), tmp_path / "x")
+    assert contents(tmp_path / "x") == contents(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("content", ["{", "{}", "[1]", '[{"task": "digit"}]'])
-def test_broken_scores_are_refused_by_name(tmp_path, content):
-    (tmp_path / "scores.json").write_text(content)
-    with pytest.raises(DataError, match=r"scores\.json"):
-        read_scores(tmp_path / "scores.json")
+def test_answers_of_something_else_are_refused(tmp_path):
+    run(Adds(), tmp_path)
+    with pytest.raises(UsageError, match="results of another model"):
+        run(Adds(weights="other"), tmp_path)
+    with pytest.raises(UsageError, match=r"sums\.jsonl: holds answers of sums .* another version of the task"):
+        run(Adds(), tmp_path, Sums(wording="{a} + {b} ="[:-1] + "?"))
+    with pytest.raises(UsageError, match="other settings"):
+        run(Adds(), tmp_path, max_tokens=3)
 
 
-def test_the_table_is_aligned():
-    lines = table(
-        [
-            Score("digit", True, 300, 0.9, 0.86, 0.93, 0.2, 0.16, 0.25),
-            Score("relative position", False, 60, 1.0, 0.94, 1.0),
-        ]
-    ).split("\n")
-    assert lines[0].split() == ["task", "pictures", "n", "accuracy", "95%", "blind", "95%", "difference"]
-    assert lines[2].split() == ["digit", "real", "300", "90.0", "[86.0,", "93.0]", "20.0", "[16.0,", "25.0]", "+70.0"]
-    assert lines[3].split()[-4:] == ["100.0]", "-", "-", "-"]
-    assert len({len(line) for line in lines}) == 1
+def test_a_task_without_data_is_reported_and_the_next_one_runs(tmp_path):
+    class Gone(Sums):
+        name = "gone"
+
+        def samples(self) -> Sequence[Sample]:
+            raise DataError("data not found at nowhere")
+
+    class Twice(Sums):
+        name = "twice"
+
+        def samples(self) -> Sequence[Sample]:
+            return [replace(sample, id="same") for sample in super().samples()]
+
+    results = run(Adds(), tmp_path, Gone(), Twice(), Sums(2))
+    assert results["tasks"]["gone"]["problems"] == ["not evaluated: data not found at nowhere"]
+    assert results["tasks"]["twice"]["problems"] == ["not evaluated: 1 ids stand for several samples: same"]
+    assert results["tasks"]["sums"]["n"] == 2
+    table = results_table(results)
+    rows = {line.split()[0]: line.split()[1:] for line in table.splitlines()}
+    assert rows["task"][-2:] == ["errors", "lenient"], "what another rule gives the same answers"
+    assert rows["gone"] == ["-", "not", "evaluated", "-", "0", "0", "0", "-"]
+    assert rows["sums"][-1] == "100.0%"
 
 
-def make_example(name: str, **fields) -> Example:
-    return Example("box", name, "Where?", "here", "\ud800 <b>", False, (8, 9), png=name.encode(), **fields)
+def test_an_unanswered_prompt_is_an_error(tmp_path):
+    class Silent(Adds):
+        def answer(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Answer]]:
+            yield from list(super().answer(prompts))[1:]
+
+    results = run(Silent(batch=2), tmp_path, Sums(4))
+    assert (results["tasks"]["sums"]["n"], results["tasks"]["sums"]["errors"]) == (2, 2)
+    assert "the model gave no answer (2 samples" in results["tasks"]["sums"]["problems"][0]
 
 
-def test_examples_survive_their_folder(tmp_path):
-    examples = [make_example("box-1", target=(1.0, 2.0, 3.0, 4.0), boxes=((0.0, 0.0, 1.0, 1.0),), points=((1.0, 2.0),))]
-    write_examples(tmp_path, [make_example("box-0"), make_example("box-9")])
-    write_examples(tmp_path, examples)
-    assert read_examples(tmp_path) == examples
-    assert [path.name for path in (tmp_path / "examples").iterdir()] == ["box-1.png"]
-    assert read_examples(tmp_path / "none") == []
+def test_scoring_may_wait_in_threads(tmp_path):
+    both = threading.Barrier(2)
+
+    class Judged(Sums):
+        scoring_threads = 2
+
+        def score(self, sample: Sample, answer: Answer) -> Verdict:
+            if sample.id in ("s/0", "s/1"):
+                both.wait(timeout=20)  # only passes if two are scored at the same time
+            return super().score(sample, answer)
+
+    run(Adds(), tmp_path / "plain")
+    run(Adds(), tmp_path / "judged", Judged())
+    assert contents(tmp_path / "judged") == contents(tmp_path / "plain")
 
 
-@pytest.mark.parametrize(
-    "changed", [{"name": "../box-1"}, {"name": ""}, {"size": [0, 4]}, {"target": [1, 2]}, {"name": "gone"}, {"size": 3}]
-)
-def test_broken_examples_are_refused_by_name(tmp_path, changed):
-    write_examples(tmp_path, [make_example("box-1")])
-    (record,) = json.loads((tmp_path / "examples.json").read_text())
-    (tmp_path / "examples.json").write_text(json.dumps([{**record, **changed}]))
-    with pytest.raises(DataError, match=r"examples\.json"):
-        read_examples(tmp_path)
+def test_small_pictures_are_kept_of_the_first_samples(tmp_path):
+    run(Adds(), tmp_path, keep_media=3)
+    lines = list(read_lines(tmp_path / "sums.jsonl"))
+    shown = [line["media"][0]["thumbnail"] for line in lines]
+    assert all(shown[:3])
+    assert not any(shown[3:])
+    assert (lines[0]["media"][0]["width"], lines[0]["media"][0]["height"]) == (400, 20)
+    kept = Image.open(tmp_path / shown[0])
+    assert kept.size == (320, 16)
+    assert len(list((tmp_path / "media" / "sums").iterdir())) == 3
+
+
+def test_a_folder_in_use_is_refused(tmp_path):
+    class Nested(Adds):
+        def answer(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Answer]]:
+            with pytest.raises(UsageError, match="another process is writing"):
+                run(Adds(), tmp_path)
+            return super().answer(prompts)
+
+    run(Nested(batch=64), tmp_path)
+
+
+@pytest.mark.parametrize("kills", [5])
+def test_killed_at_random_the_files_are_those_of_an_unbroken_run(small_run, tmp_path, kills):
+    """The command itself, on a real checkpoint, with SIGKILL while it answers."""
+    command = [sys.executable, "-m", "vergence", "eval", str(small_run), "--task", "digit,colour", "--limit", "24"]
+    options = ["--batch", "4", "--output"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, *options, str(tmp_path / "whole")], check=True, capture_output=True, env=environment)
+    folder = tmp_path / "broken"
+    for number in range(kills):
+        process = subprocess.Popen([*command, *options, str(folder)], stderr=subprocess.DEVNULL, env=environment)
+        wanted = 1 + 7 * number  # stop when about so many more lines are there
+        while process.poll() is None and lines_in(folder) < wanted:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run([*command, *options, str(folder)], check=True, capture_output=True, env=environment)
+    assert contents(folder) == contents(tmp_path / "whole")
+    results = json.loads((folder / FILE).read_text())
+    assert [task["n"] for task in results["tasks"].values()] == [24] * 4
+
+
+def lines_in(folder: Path) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in folder.rglob("*.jsonl") if path.exists())

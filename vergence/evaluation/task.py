@@ -158,13 +158,20 @@ class Measure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOptions:
-    """What the command line may ask of any task; each takes what concerns it and refuses what it can't do."""
+    """What the command line may ask of any task; each takes what concerns it and refuses what it can't do.
+
+    `lengths`, `depths` and the `tokenizer` (a checkpoint or a tokenizer.json) that lengths are counted by are for
+    needles in haystacks; other tasks of the same run leave them aside.
+    """
 
     data: Path | None = None
     method: str | None = None
     preset: str | None = None
     thinking: bool | None = None
     seed: int = 0
+    lengths: tuple[int, ...] = ()
+    depths: tuple[float, ...] = ()
+    tokenizer: Path | None = None
 
 
 class Task(Protocol):

@@ -126,8 +126,9 @@ class Processor:
     ) -> ModelInputs:
         """Process a conversation; with `generate`, it ends where an assistant turn that is to come begins.
 
-        With `plain` the contents of its messages stand alone, without the chat template. `thinking` switches thoughts on or off where the template knows such a switch. Raises `DataError` for media that
-        can't be used, for media in a conversation with a model that reads text only, and for one without messages.
+        With `plain` the contents of its messages stand alone, without the chat template. `thinking` switches thoughts
+        on or off where the template knows such a switch. Raises `DataError` for media that can't be used, for media in
+        a conversation with a model that reads text only, and for one without messages.
         """
         media = [self._plan(part, alone, decode=True) for part, alone in self._media(conversation)]
         runs = self._runs(conversation, media, learn, generate, thinking, plain)

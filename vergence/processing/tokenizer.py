@@ -121,7 +121,7 @@ class Tokenizer:
 
     @property
     def opening(self) -> list[int]:
-        """The ids that the tokenizer itself puts before a text that stands alone (Llama's begin of text), often none."""
+        """The ids that the tokenizer itself puts before a text that stands alone (Llama's beginning), often none."""
         return list(self.backend.encode("", add_special_tokens=True).ids)
 
     def special(self, token: str) -> int:

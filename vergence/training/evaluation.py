@@ -10,15 +10,15 @@ import torch
 from vergence.data import catalogue
 from vergence.data.loader import RowSettings, load_rows
 from vergence.data.mixture import Mixture
-from vergence.evaluation.command import SEED
-from vergence.evaluation.runner import Evaluation, evaluate
+from vergence.evaluation.heldout import Evaluation, evaluate
+from vergence.evaluation.tasks.pictures import SEED
 from vergence.inference.engine import Engine
 from vergence.inputs import PackedBatch
 from vergence.models.vlm import VLM
 from vergence.processing.processor import Processor
+from vergence.progress import Progress
 from vergence.recipe import EvaluationConfig, StageConfig
 from vergence.training.objective import Objective, learn_of
-from vergence.training.progress import Progress
 
 EXAMPLES = 8  # answered questions of each task that the report shows
 

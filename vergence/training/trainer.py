@@ -31,6 +31,7 @@ from vergence.models.checkpoint import CHAT_TEMPLATE, Checkpoint, write_checkpoi
 from vergence.models.vlm import router_log
 from vergence.processing.processor import Processor
 from vergence.processing.tokenizer import Tokenizer
+from vergence.progress import Meter, Progress, duration
 from vergence.recipe import Recipe, StageConfig
 from vergence.training.evaluation import evaluate_stage, heldout_loss, heldout_rows
 from vergence.training.gradients import step_gradients
@@ -45,7 +46,6 @@ from vergence.training.optimizers import (
     set_learning_rate,
 )
 from vergence.training.position import Position
-from vergence.training.progress import Meter, Progress, duration
 from vergence.training.routing import balance, load_figures, step_loads
 from vergence.training.run import Run
 from vergence.training.weights import own_files, trained_model

@@ -1,91 +1,49 @@
-"""A task: questions with known answers, how they are put to a model, and how its answers are scored.
+"""The held-out picture tasks, and the same questions about grey pictures.
 
     task = PictureTask("box", seed=0, count=300)
-    outputs = engine.generate([task.request(sample) for sample in task.samples()])
-    estimate = task.aggregate([task.score(s, o) for s, o in zip(task.samples(), outputs)])
+    prompts = [task.prompt(sample) for sample in task.samples()]
 
-The *blind* score of a task is the score of the same questions about grey pictures (`blinded`): what the wording alone
+The *blind* score of a task is the score of the same questions about grey pictures (`Blind`): what the wording alone
 gives away, and the bar that a model which uses its eyes has to clear.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import Any
 
 from PIL import Image
 
 from vergence.config import nearest
-from vergence.conversation import Conversation, user
+from vergence.conversation import Conversation, Frames, ImagePart, MediaPart, VideoPart, user
 from vergence.data import catalogue
-from vergence.data.pictures import Box, Question, rng_for
+from vergence.data.pictures import Question, rng_for
 from vergence.errors import DataError, UsageError
-from vergence.evaluation.statistics import wilson
-from vergence.inference.request import Output, Request
+from vergence.evaluation.metrics.metric import mean_of
+from vergence.evaluation.task import Answer, Measure, Prompt, Record, Sample, Task, Verdict
 from vergence.inference.sampler import Sampling
+from vergence.processing.coordinates import parse_boxes, parse_points
+from vergence.processing.media import image_size
 from vergence.verifiers.places import box_hit, point_hit
 from vergence.verifiers.text import exact
 
+SEED = 1_000_003
+"""Of the held-out pictures: far from the seeds of training, though the split keeps them apart as well."""
 GREY = (128, 128, 128)
 MOST_DRAWS_PER_SAMPLE = 100  # a task that fewer pictures ask about is a mistake in its kind
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One question about one picture; `target` is the box that a place has to hit, for tasks that ask for a place."""
-
-    name: str
-    image: Image.Image
-    question: str
-    expected: str
-    target: Box | None = None
-
-
-class Estimate(NamedTuple):
-    """A share of right answers with its Wilson 95% interval."""
-
-    n: int
-    accuracy: float
-    low: float
-    high: float
-
-
-class Task(Protocol):
-    """What the runner needs to know of a task; `real` means that nobody of this project drew its pictures' content."""
-
-    name: str
-    real: bool
-
-    def samples(self) -> Sequence[Sample]:
-        """The questions: always the same ones, in the same order."""
-        ...
-
-    def request(self, sample: Sample) -> Request:
-        """What the engine is asked."""
-        ...
-
-    def score(self, sample: Sample, output: Output) -> float:
-        """1 for a right answer, 0 for a wrong one."""
-        ...
-
-    def aggregate(self, scores: Sequence[float]) -> Estimate:
-        """The task's result from its samples' scores."""
-        ...
-
-
-def blinded(sample: Sample) -> Sample:
-    """The same question about a plain grey picture of the same size."""
-    return replace(sample, image=Image.new("RGB", sample.image.size, GREY))
 
 
 class PictureTask:
     """A task of `vergence.data.catalogue`, asked about pictures that no training split contains.
 
     The samples are the first `count` held-out pictures with a question of the task, one question each. Answers are
-    greedy. Raises `UsageError` for an unknown task or a count below 1.
+    greedy. A sample's reference is the right text, or the box (in pixels) that a place has to hit. Raises `UsageError`
+    for an unknown task or a count below 1.
     """
+
+    version = 1
 
     def __init__(self, name: str, seed: int, count: int) -> None:
         if name not in catalogue.TASKS:
@@ -97,28 +55,48 @@ class PictureTask:
         self.name, self.seed, self.count = name, seed, count
         self.kind, self.real, self.metric = catalogue.TASKS[name]
 
+    def definition(self) -> Mapping[str, Any]:
+        """What decides the score: the pictures' kind, their seed, the metric, and how places are written.
+
+        How many are asked doesn't count, since a longer list begins with the shorter one. Nor does the token limit
+        that follows from it: an answer that it cuts off is longer than any right one.
+        """
+        return {
+            "kind": self.kind,
+            "split": "heldout",
+            "seed": self.seed,
+            "metric": self.metric,
+            "coordinates": None if self.metric == "exact" else "seed: 0..999 of width and height",
+            "prompt": "the picture, then the question",
+            "max_tokens": "room for the longest right answer",
+        }
+
     def samples(self) -> Sequence[Sample]:
         """The held-out questions, drawn once. Raises `DataError` where the kind hardly ever asks one."""
         return self._samples
 
-    def request(self, sample: Sample) -> Request:
+    def prompt(self, sample: Sample) -> Prompt:
         """The picture, then the question, and greedy decoding that ends where no longer answer can be right."""
-        conversation = Conversation((user(sample.image, sample.question),))
-        return Request(conversation, Sampling(max_tokens=self._max_tokens), request_id=sample.name)
+        conversation = Conversation((user(*sample.media, sample.question),))
+        return Prompt(conversation, Sampling(max_tokens=self._max_tokens), id=sample.id)
 
-    def score(self, sample: Sample, output: Output) -> float:
-        """1 for a right answer by the task's metric (see `vergence.verifiers`), else 0."""
+    def score(self, sample: Sample, answer: Answer) -> Verdict:
+        """1 for a right answer by the task's metric (`vergence.verifiers`), else 0; what names no place is invalid."""
         if self.metric == "exact":
-            return float(exact(output.text, sample.expected))
-        if sample.target is None:
-            raise DataError(f"{sample.name}: a question with the metric {self.metric!r} has no target box")
-        hit = box_hit if self.metric == "box" else point_hit
-        return float(hit(output.text, sample.target, sample.image.size))
+            right = exact(answer.text, sample.reference)
+            return Verdict({"accuracy": float(right)}, answer.text, valid=bool(answer.text.strip()))
+        (part,) = sample.media
+        assert isinstance(part, ImagePart), "a picture task shows pictures"
+        size = image_size(part.image)
+        hit, parse = (box_hit, parse_boxes) if self.metric == "box" else (point_hit, parse_points)
+        places = parse(answer.text, *size)
+        extracted = list(places[0]) if places else None
+        right = hit(answer.text, sample.reference, size)
+        return Verdict({"accuracy": float(right)}, extracted, valid=bool(places))
 
-    def aggregate(self, scores: Sequence[float]) -> Estimate:
-        """The share of right answers."""
-        right, n = round(sum(scores)), len(scores)
-        return Estimate(n, right / n if n else 0.0, *wilson(right, n))
+    def aggregate(self, records: Sequence[Record]) -> list[Measure]:
+        """The share of right answers, with its Wilson 95% interval, that of clusters where questions were repeated."""
+        return [mean_of(records, "accuracy")]
 
     @cached_property
     def _samples(self) -> tuple[Sample, ...]:
@@ -137,10 +115,54 @@ class PictureTask:
         )
 
     def _sample(self, index: int, image: Image.Image, question: Question) -> Sample:
-        target = None if self.metric == "exact" else question.box
-        return Sample(f"{self.name}-{index:05d}", image, question.prompt, question.answer, target)
+        tags: dict[str, Any] = {"expected": question.answer, "made_of": "real" if self.real else "rendered"}
+        reference: Any = question.answer
+        if self.metric != "exact":
+            if question.box is None:
+                raise DataError(f"{self.name}: a question with the metric {self.metric!r} has no target box")
+            reference = list(map(float, question.box))
+            tags["place"] = self.metric
+        return Sample(f"{self.name}-{index:05d}", question.prompt, (ImagePart(image),), reference, tags=tags)
 
     @cached_property
     def _max_tokens(self) -> int:
         """Room for the longest expected answer: a token is at least one byte of text, and one token ends the turn."""
-        return 1 + max(len(sample.expected.encode()) for sample in self._samples)
+        return 1 + max(len(sample.tags["expected"].encode()) for sample in self._samples)
+
+
+class Blind:
+    """The same task about plain grey pictures of the same sizes; its name has ":blind" behind it."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.name, self.version = f"{task.name}:blind", task.version
+
+    def definition(self) -> Mapping[str, Any]:
+        """The task's own, and that its pictures are grey."""
+        return {**self.task.definition(), "blind": list(GREY)}
+
+    def samples(self) -> Sequence[Sample]:
+        """The task's own samples with grey media. Raises `DataError` where a picture's size can't be read."""
+        return [replace(sample, media=tuple(map(grey, sample.media))) for sample in self.task.samples()]
+
+    def prompt(self, sample: Sample) -> Prompt:
+        """The task's own."""
+        return self.task.prompt(sample)
+
+    def score(self, sample: Sample, answer: Answer) -> Verdict:
+        """The task's own."""
+        return self.task.score(sample, answer)
+
+    def aggregate(self, records: Sequence[Record]) -> list[Measure]:
+        """The task's own."""
+        return self.task.aggregate(records)
+
+
+def grey(part: MediaPart) -> MediaPart:
+    """A grey picture of the same size, or a video of as many grey frames. Raises `DataError` for a video's file."""
+    if isinstance(part, ImagePart):
+        return ImagePart(Image.new("RGB", image_size(part.image), GREY))
+    if isinstance(part.video, Frames):
+        images = tuple(Image.new("RGB", image_size(image), GREY) for image in part.video.images)
+        return VideoPart(Frames(images, part.video.seconds))
+    raise DataError("a blind score of a video needs its frames")
