@@ -42,7 +42,12 @@ def _add_eval(commands: Commands[argparse.ArgumentParser]) -> None:
         "--json", nargs="?", const="-", metavar="FILE", help="print the results as JSON, or write them to FILE"
     )
     parser.add_argument("--method", choices=("generate", "likelihood", "similarity"), help="default: the task's own")
-    parser.add_argument("--preset", metavar="NAME", help="likelihood as one of the official SEED-Bench interfaces")
+    parser.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="how choices are ranked: letter or text, and sum, mean, character, byte or pmi, with commas between; "
+        "of SEED-Bench an official interface, such as llava-1.5",
+    )
     parser.add_argument("--circular", action="store_true", help="ask with all rotations of the options (CircularEval)")
     parser.add_argument("--shuffle", type=int, metavar="SEED", help="ask with shuffled options")
     parser.add_argument("--blind", action=argparse.BooleanOptionalAction, help="ask again about grey pictures")
