@@ -54,9 +54,44 @@ def test_train_prints_one_line_of_json():
     assert abs(ours / peer - 1) < 0.01, "the models are of the same size"
 
 
-def test_every_measurement_of_the_families_is_described():
-    usage = run("families.py", "--help")
+@pytest.mark.parametrize("script", ["families.py", "evaluation.py", "data.py"])
+def test_every_measurement_is_described(script):
+    usage = run(script, "--help")
     names = re.search(r"--only \[\{([\w,]+)\}", usage)
     assert names, usage
     text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     assert [name for name in names[1].split(",") if f"`{name}`" not in text] == []
+
+
+def test_ranking_predicts_what_the_peer_predicts():
+    output = run("evaluation.py", "--only", "ranking_tiny", "--questions", "3", "--threads", "1")
+    assert output.count("\n") == 1
+    record = json.loads(output)
+    assert record["name"] == "ranking_tiny"
+    assert record["unit"] == "questions/s"
+    for key in ("ours", "peer", "ratio", "cpu_ratio"):
+        assert math.isfinite(record[key])
+        assert record[key] > 0
+    assert record["ratio"] == pytest.approx(record["ours"] / record["peer"], rel=0.01)
+    assert (record["questions"], record["same_predictions"]) == (3, 3)
+    assert 0 <= record["largest_difference"] < 1e-4
+    assert record["largest_difference"] < record["least_margin"]
+    assert record["picture_effect"] > 100 * record["largest_difference"], "scores depend on the pictures"
+
+
+def test_a_ranking_that_differs_ends_with_an_error():
+    ours, theirs = [[-1.0, -2.0, -3.0], [-1.0, -1.5, -2.0]], [[-1.25, -2.0, -3.0], [-1.75, -1.5, -2.0]]
+    code = "import evaluation; evaluation.compare_scores('ranking', {}, {})"
+    folders = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])
+    found = subprocess.run(
+        [sys.executable, "-c", code.format(ours, theirs)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": folders},
+        timeout=120,
+    )
+    assert found.returncode == 1
+    assert found.stderr == (
+        "ranking: 1 of 2 predictions differ; question 1: ours is choice 0 of [-1.0, -1.5, -2.0], "
+        "the peer's is 1 of [-1.75, -1.5, -2.0]\n"
+    )

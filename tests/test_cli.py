@@ -222,7 +222,7 @@ def test_a_loss_that_is_no_number_is_exit_code_1(small_recipe, tmp_path, capsys)
     ("error", "code", "said"),
     [
         (KeyboardInterrupt(), 130, "vergence: stopped\n"),
-        (OSError(28, "No space left on device"), 1, "vergence: [Errno 28] No space left on device\n"),
+        (OSError(28, "No space left on device"), 1, "vergence: No space left on device\n"),
     ],
 )
 def test_what_happens_from_outside_is_one_line(tmp_path, monkeypatch, capsys, error, code, said):

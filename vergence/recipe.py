@@ -63,7 +63,7 @@ class MixtureEntry(Section):
     )
     tasks: tuple[TaskName, ...] = Field((), description="only questions of these tasks; empty: all")
     turns: int = Field(4, ge=1, description="most questions in one dialogue")
-    path: Path | None = Field(None, description="the data folder, for source `folder`")
+    path: Path | None = Field(None, description="the folder of conversations or of shards, for source `folder`")
 
     @model_validator(mode="after")
     def _folder_has_path(self) -> MixtureEntry:

@@ -192,7 +192,7 @@ def test_what_is_no_checkpoint_is_named(small_run, tmp_path):
 
 
 def test_a_run_in_which_nothing_can_be_evaluated_fails(small_run, tmp_path, capsys):
-    with pytest.raises(DataError, match=r"no task could be evaluated; not evaluated: task mmmu: data not found at "):
+    with pytest.raises(DataError, match=r"no task could be evaluated; task mmmu: data not found at "):
         evaluate(small_run, "mmmu", data=tmp_path, output=tmp_path / "run")
     assert evaluate(small_run, "mmmu", "colour", limit=1, data=None, output=tmp_path / "run") == 0
     assert "mmmu: not evaluated: " in capsys.readouterr().err

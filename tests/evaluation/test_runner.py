@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -110,8 +112,8 @@ def test_everything_is_counted_once_and_nothing_is_guessed(tmp_path):
     }  # fmt: skip
     assert task["compat"] == [{**task["measures"][0], "metric": "lenient", "value": 1.0, "n": 17}]
     assert task["problems"] == [
-        "out of order (1 samples, first s/5)",
-        "seven.png: no such file (1 samples, first s/7)",
+        "out of order (1 sample, first s/5)",
+        "seven.png: no such file (1 sample, first s/7)",
     ]
     assert results == read_results(tmp_path)
     lines = list(read_lines(tmp_path / "sums.jsonl"))
@@ -175,6 +177,212 @@ def test_more_samples_and_more_repeats_go_on_from_what_is_there(tmp_path):
     assert contents(tmp_path / "grown") == contents(whole)
     lines = list(read_lines(whole / "sums.jsonl"))
     assert len({line["answer"] for line in lines if line["error"] is None}) == 22  # each with a seed of its own
+
+
+def test_a_lower_limit_loses_nothing(tmp_path):
+    run(Adds(), tmp_path / "short", limit=6)
+    run(Adds(), tmp_path / "run", limit=12, repeats=2)
+    whole = contents(tmp_path / "run")
+    model = Adds()
+    assert run(model, tmp_path / "run", limit=6)["tasks"]["sums"]["n"] == 5
+    assert model.asked == [["s/5"]]  # which fails each time
+    short = contents(tmp_path / "run")
+    assert short["sums.jsonl"] == contents(tmp_path / "short")["sums.jsonl"]
+    assert short["parts/sums.beyond.jsonl"].count(b"\n") == 18
+    run(model, tmp_path / "run", limit=12, repeats=2)
+    assert contents(tmp_path / "run") == whole
+    assert {name for batch in model.asked for name in batch} == {"s/5"}
+
+
+def test_an_answer_counts_more_than_an_earlier_error_of_another_process(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(Adds(batch=20, most=17), tmp_path)  # s/5 has failed
+    part = tmp_path / "parts" / "sums.0.jsonl"
+    part.rename(part.with_name("sums.10.jsonl"))
+
+    class Repaired(Adds):
+        def one(self, prompt: Prompt) -> Answer:
+            return Answer("10") if prompt.id == "s/5" else super().one(prompt)
+
+    assert run(Repaired(), tmp_path)["tasks"]["sums"]["problems"] == ["seven.png: no such file (1 sample, first s/7)"]
+
+
+def test_a_part_of_a_task_with_a_longer_name_is_not_its_own(tmp_path):
+    class Dotted(Sums):
+        name = "sums.2"
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Adds(most=3), tmp_path, Dotted())
+    assert run(Adds(), tmp_path)["tasks"]["sums"]["n"] == 18
+    assert (tmp_path / "parts" / "sums.2.0.jsonl").exists()
+
+
+def test_a_process_that_answers_nothing_is_noticed(tmp_path):
+    class Alone(Processes):
+        __slots__ = ()
+
+        def wait(self) -> None:
+            pass
+
+    results = run_tasks(Adds(), [Sums()], tmp_path, RunSettings(), processes=Alone(0, 2), progress=quiet())
+    (problem,) = results["tasks"]["sums"]["problems"]
+    assert problem.startswith("not evaluated: 8 of 20 questions have no answer, another process has stopped before")
+    assert run(Adds(), tmp_path)["tasks"]["sums"]["n"] == 18
+
+
+def test_two_tasks_of_one_name_are_refused(tmp_path):
+    class Other(Sums):
+        name = "su:ms"
+
+    class Same(Sums):
+        name = "su-ms"
+
+    with pytest.raises(UsageError, match="2 tasks are called sums; give them names"):
+        run(Adds(), tmp_path / "x", Sums(), Sums(3))
+    with pytest.raises(UsageError, match="2 tasks are called su:ms, su-ms; give"):
+        run(Adds(), tmp_path / "x", Other(), Same())
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "inner"):
+        with pytest.raises(UsageError, match="a file stands where the run's folder should be"):
+            run(Adds(), folder)
+
+
+class Faulty(Sums):
+    """Raises, or gives what is no verdict, for some samples."""
+
+    def prompt(self, sample: Sample) -> Prompt:
+        if sample.id == "s/0":
+            raise KeyError("column")
+        return super().prompt(sample)
+
+    def score(self, sample: Sample, answer: Answer) -> Verdict:
+        if sample.id == "s/1":
+            raise ZeroDivisionError("division by zero")
+        if sample.id == "s/2":
+            return None  # type: ignore[return-value]
+        if sample.id == "s/4":
+            return Verdict({"accuracy": float("nan")})
+        if sample.id == "s/6":
+            return Verdict({"accuracy": np.float32(1)}, np.array([1.0, np.nan]))  # type: ignore[dict-item]
+        return super().score(sample, answer)
+
+
+def test_a_fault_in_a_task_costs_one_sample(tmp_path):
+    task = run(Adds(), tmp_path, Faulty(10))["tasks"]["sums"]
+    assert (task["n"], task["errors"]) == (4, 6)
+    here = r" \(test_runner\.py:\d+\) \(1 sample, first s/"
+    for said in (
+        rf"can't be asked: KeyError: 'column'{here}0\)",
+        rf"can't be scored: ZeroDivisionError: division by zero{here}1\)",
+        r"can't be scored: the task gave NoneType instead of a verdict \(1 sample, first s/2\)",
+        r"can't be scored: accuracy is nan, no finite number \(1 sample, first s/4\)",
+    ):
+        assert any(re.fullmatch(said, problem) for problem in task["problems"]), (said, task["problems"])
+    line = list(read_lines(tmp_path / "sums.jsonl"))[6]
+    assert (line["scores"], line["extracted"]) == ({"accuracy": 1.0}, [1.0, "nan"])
+
+
+def test_a_fault_in_a_measure_costs_one_task(tmp_path):
+    class Unmeasured(Sums):
+        name = "unmeasured"
+
+        def aggregate(self, records: Sequence[Record]) -> list[Measure]:
+            raise RuntimeError("no mean\nof these")
+
+    results = run(Adds(), tmp_path, Unmeasured(3), Sums(3))
+    assert results["tasks"]["sums"]["n"] == 3
+    (problem,) = results["tasks"]["unmeasured"]["problems"]
+    assert problem.startswith(
+        "not evaluated: its 3 answers, which are kept, can't be measured: RuntimeError: no mean of"
+    )
+    assert len(list(read_lines(tmp_path / "unmeasured.jsonl"))) == 3
+
+
+def test_errors_that_differ_in_the_sample_alone_are_one_line(tmp_path):
+    class Late(Sums):
+        def score(self, sample: Sample, answer: Answer) -> Verdict:
+            raise DataError(f"{sample.id}: the judge is late" if sample.id < "s/2" else f"fault {sample.id}")
+
+    problems = run(Adds(), tmp_path, Late(26))["tasks"]["sums"]["problems"]
+    assert problems[0] == "can't be scored: the judge is late (12 samples, first s/0)"
+    assert len(problems) == 15
+    assert len(run(Adds(), tmp_path / "more", Late(40))["tasks"]["sums"]["problems"]) == 21
+    assert read_results(tmp_path / "more")["tasks"]["sums"]["problems"][-1] == "9 more kinds of errors (9 samples)"
+
+
+def test_results_of_two_processes_with_different_tasks_are_both_kept(tmp_path):
+    class Named(Sums):
+        def __init__(self, name: str) -> None:
+            super().__init__(1)
+            self.name = name
+
+    def some(prefix: str) -> None:
+        run(Adds(), tmp_path, *(Named(f"{prefix}{number}") for number in range(12)))
+
+    threads = [threading.Thread(target=some, args=(prefix,)) for prefix in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert sorted(read_results(tmp_path)["tasks"]) == sorted(f"{p}{n}" for p in "ab" for n in range(12))
+
+
+def test_ids_and_tags_may_hold_anything(tmp_path):
+    class Odd(Sums):
+        def samples(self) -> Sequence[Sample]:
+            return [replace(sample, id=f"\ud800{sample.id}\n") for sample in super().samples()]
+
+        def prompt(self, sample: Sample) -> Prompt:
+            raise DataError(f"no {sample.id}")
+
+    assert "\ud800" in run(Adds(), tmp_path, Odd(1))["tasks"]["sums"]["problems"][0]
+
+
+def test_progress_is_told_once_a_batch_and_by_each_process_of_its_own_share(tmp_path):
+    shown: list[str] = []
+
+    class Shows(Progress):
+        def show(self, text: str) -> None:
+            shown.append(text.split("  ")[0])
+
+    run_tasks(Adds(batch=8, independent=False), [Sums()], tmp_path, RunSettings(), progress=Shows(io.StringIO()))
+    assert shown == ["sums 8/20", "sums 16/20", "sums 20/20"]
+    shown.clear()
+    model, second = Adds(batch=8, independent=False), Interrupted(1, 2)
+    whole = {"processes": second, "progress": Shows(io.StringIO())}
+    with pytest.raises(threading.BrokenBarrierError):
+        run_tasks(model, [Sums()], tmp_path / "x", RunSettings(), **whole)
+    assert shown == ["sums, process 2 of 2, 8/8"]
+
+
+class Interrupted(Processes):
+    """Ends where processes would wait for one another."""
+
+    __slots__ = ()
+
+    def wait(self) -> None:
+        raise threading.BrokenBarrierError
+
+
+def test_a_stop_does_not_wait_for_what_is_being_scored(tmp_path):
+    stopped = threading.Event()
+
+    class Judged(Sums):
+        scoring_threads = 2
+
+        def score(self, sample: Sample, answer: Answer) -> Verdict:
+            assert stopped.wait(timeout=30), "nobody has said that it is over"
+            raise DataError("stopped")
+
+        def stop(self) -> None:
+            stopped.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Adds(most=3), tmp_path, Judged())
 
 
 def test_two_processes_give_the_files_of_one(tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,6 +150,111 @@ def test_options_that_are_letters():
     assert letter("I think so", tuple("abcdefghij")) == NOTHING
 
 
+def test_answers_of_chat_models():
+    """Answers as they are given, with the letters that a careful reader would accept; "-" is none of them.
+
+    English and Chinese, mark-up, LaTeX, JSON, chains of thought, corrections, refusals, doubts, and options that are
+    numbers, letters, sentences, yes and no, or that have letters in them.
+    """
+    lines = (Path(__file__).parent / "choice_answers.jsonl").read_text(encoding="utf-8").splitlines()
+    wrong = []
+    for line in lines:
+        row = json.loads(line)
+        index = read_choice(row["answer"], row["options"]).index
+        read = "-" if index is None else "ABCDEFGHIJ"[index]
+        if read not in row["read"]:
+            wrong.append((row["answer"], row["options"], row["read"], read))
+    assert wrong == []
+    assert len(lines) > 1700
+
+
+SAID = (
+    "{0}",
+    "({0}).",
+    "**{0}**",
+    "{0}. {1}",
+    "({0}) {1}",
+    "Answer: {0}",
+    "The answer is {0}.",
+    "The answer is ({0}) {1}.",
+    "The correct answer is **{0}. {1}**.",
+    "Therefore, option {0} is correct.",
+    "I'll go with option {0}.",
+    "$\\boxed{{{0}}}$",
+    '{{"reason": "because", "answer": "{0}"}}',
+    "答案是{0}。",
+    "故选{0}。",
+    "{0}\n\nBecause the picture shows it.",
+    "It must be {0}.",
+    "The answer is not {2}, it is {0}.",
+    "I first thought {2}, but the answer is {0}.",
+    "{2} is incorrect, so the answer is {0}.",
+    "The answer is {2}. Wait, no, the answer is {0}.",
+    "The answer is {0}, not {2}.",
+    "My final answer is ({0}) {1}",
+)
+UNSAID = (
+    "{0} or {2}",
+    "({0}) and ({2})",
+    "Either {0} or {2}",
+    "The answer is {0} or {2}.",
+    "Answer: {0}/{2}",
+    "It could be {0} or {2}.",
+    "The answer is not {0}.",
+    "Not {0}.",
+    "Option {0} is wrong.",
+    "I would not choose {0}.",
+    "I don't think the answer is {0}.",
+    "Is the answer {0}?",
+    "If the answer is {0}, the question makes no sense.",
+    "答案不是{0}",
+    "不选{0}",
+    "{0}和{2}",
+    "选项{0}错误",
+    "Let me consider option {0} first.",
+    "I'm torn between {0} and {2}.",
+)
+OPTIONS = (
+    ANIMALS,
+    ("Yes", "No"),
+    ("1", "2", "3", "4"),
+    tuple(f"{n} m" for n in range(1, 9)),
+    ("The man is riding a horse.", "The man is walking a dog.", "A woman is feeding a cat.", "Nobody is there."),
+    ("C major", "G major", "D major", "A minor"),
+    ("Vitamin A", "Vitamin C", "Vitamin D", "Vitamin B12"),
+    ("J. K. Rowling", "George R. R. Martin", "A. A. Milne", "C. S. Lewis"),
+    ("A -> B -> C", "B -> A -> C", "C -> A -> B", "C -> B -> A"),
+    ("$\\frac{1}{2}$", "$-\\frac{1}{2}$", "$x^2$", "0"),
+    ("one", "two", "three", "None of the above"),
+    ("红色", "蓝色", "绿色", "以上都不对"),
+)
+
+
+@pytest.mark.parametrize("choices", OPTIONS, ids=lambda choices: choices[0])
+def test_the_options_don_t_change_what_letters_say(choices):
+    for index, text in enumerate(choices):
+        other = "ABCDEFGH"[(index + 1) % len(choices)]
+        for said in SAID:
+            assert letter(said.format("ABCDEFGH"[index], text, other), choices) == "ABCDEFGH"[index], said
+        for said in UNSAID:
+            assert letter(said.format("ABCDEFGH"[index], text, other), choices) in (AMBIGUOUS, NOTHING), said
+
+
+def test_a_marked_answer_isn_t_replaced_by_what_is_said_on_the_way():
+    numbers = ("1", "2", "3", "4")
+    assert letter("We see 3 of them, so with the others \\boxed{7}", numbers) == NOTHING
+    assert letter("I look at (B) first. <answer>unknown</answer>", numbers) == NOTHING
+    assert letter("That makes \\boxed{7}. The answer is D.", numbers) == "D"
+
+
+def test_long_answers_count_by_their_end_and_not_where_they_were_cut_off():
+    thought = "The picture shows an animal in the grass, and I have to compare it with what is asked for. " * 4
+    assert letter(f"{thought}Let me look at option A: the tail doesn't") == NOTHING
+    assert letter(f"{thought}It might be a dog, because the tail") == NOTHING
+    assert letter(f"{thought}So the animal must be a rabbit.") == "B"
+    assert letter(f"{thought}Among these (B) fits its ears.") == "B"
+
+
 @given(st.text(max_size=60), st.lists(st.text(max_size=8), max_size=6))
 def test_any_text_gives_an_index_in_range_or_none(answer, choices):
     reading = read_choice(answer, choices)
@@ -193,6 +301,13 @@ def test_a_dressed_letter_is_read(index, dress, before):
         "a",
         "**",
         "B, ",
+        '"',
+        "\n",
+        "I meant ",
+        "no, no, wait ",
+        "dog, ",
+        "答案是",
+        '"answer": "',
     ],
 )
 def test_long_garbage_is_read_in_linear_steps(part):

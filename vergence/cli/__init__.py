@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vergence import __version__
-from vergence.cli import evaluation
+from vergence.cli import data, evaluation
 from vergence.cli.arguments import count, engine_arguments
 from vergence.errors import VergenceError
 
@@ -22,6 +23,9 @@ EPILOG = """exit codes: 0 done, 1 failure, 2 wrong usage or configuration, 3 unu
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal's encoding lacks is escaped, not an error
+            stream.reconfigure(errors="backslashreplace")
     parser = build_parser()
     arguments, rest = parser.parse_known_args(argv)
     # argparse stops taking KEY=VALUE once an option stood between them.
@@ -44,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:  # a full disk, a folder that can't be written
-        print(f"vergence: {error}", file=sys.stderr)
+        where = "" if error.filename is None else f"{error.filename}: "
+        print(f"vergence: {where}{error.strerror or error}", file=sys.stderr)
         return 1
 
 
@@ -105,7 +110,9 @@ def _add_config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("data", help="list picture kinds and tasks, or write pictures into a data folder")
+    parser = commands.add_parser(
+        "data", help="picture kinds and tasks; data folders written, packed into shards and unpacked"
+    )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="the kinds of pictures and the tasks asked about them")
     listing.set_defaults(run=_data_list)
@@ -121,6 +128,7 @@ def _add_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     packing.add_argument("--stage", help="the stage (default: the last)")
     packing.add_argument("--rows", type=count, default=100)
     packing.set_defaults(run=_data_packing)
+    data.add_commands(actions)
 
 
 def _add_tokenizer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

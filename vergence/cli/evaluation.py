@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vergence.cli.arguments import count, counts, engine_arguments, shares
+from vergence.cli.arguments import count, count_or_none, counts, engine_arguments, shares
+from vergence.errors import UsageError
 
 Commands = argparse._SubParsersAction  # the type of what add_subparsers returns
 
@@ -62,7 +63,9 @@ def _add_eval(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--lengths", type=counts, default=(), metavar="N,M", help="needle tasks: lengths of haystacks")
     parser.add_argument("--depths", type=shares, default=(), metavar="X,Y", help="needle tasks: places, from 0 to 1")
     parser.add_argument("--tokenizer", type=Path, metavar="CHECKPOINT", help="needle-text: count lengths in its tokens")
-    parser.add_argument("--keep-media", type=int, default=60, metavar="N", help="samples of a task with small pictures")
+    parser.add_argument(
+        "--keep-media", type=count_or_none, default=60, metavar="N", help="samples of a task with small pictures"
+    )
     engine_arguments(parser)
     parser.set_defaults(run=_eval)
 
@@ -125,8 +128,11 @@ def _add_seed_bench(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def split_names(values: list[str]) -> list[str]:
-    """`--task a,b --task c` -> a, b, c."""
-    return [name for value in values for name in value.split(",") if name]
+    """`--task a,b --task c` -> a, b, c. Raises `UsageError` where names were given and none is there."""
+    names = [name.strip() for value in values for name in value.split(",") if name.strip()]
+    if values and not names:
+        raise UsageError(f"--task {','.join(values)!r} names no task")
+    return names
 
 
 def _eval(arguments: argparse.Namespace) -> int:

@@ -97,7 +97,11 @@ class Lane:
             self.packer.rows.append(Row(items, [len(sample) for _, sample in items]))
 
     def _sample(self, position: int) -> ModelInputs:
-        sample = self.processor(self.mixture.conversation(position), learn=self.settings.learn)
+        conversation = self.mixture.conversation(position)
+        try:
+            sample = self.processor(conversation, learn=self.settings.learn)
+        except DataError as error:  # which knows the name of a file, but not whose picture some bytes are
+            raise DataError(f"{self.mixture.name(position)}: {error}") from None
         longest = min(self.settings.row_tokens, self.processor.config.language.context)
         if len(sample) > longest:
             name = self.mixture.name(position)

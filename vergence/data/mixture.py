@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +17,8 @@ import numpy as np
 from vergence.conversation import Conversation, Message, assistant, user
 from vergence.data import catalogue
 from vergence.data.pictures import Picture, Question, Split, rng_for
-from vergence.data.sources.folder import FolderSource, read_folder
+from vergence.data.shards.reader import ShardSource, open_shards, tars_of
+from vergence.data.sources.folder import FILE_NAME, FolderSource, read_folder
 from vergence.errors import DataError
 from vergence.recipe import MixtureEntry
 
@@ -61,9 +63,9 @@ class PictureSource:
 
 
 class ShuffledFolder:
-    """A data folder read in a new order each epoch."""
+    """A data folder, or a folder of shards, read in a new order each epoch."""
 
-    def __init__(self, folder: FolderSource, seed: int) -> None:
+    def __init__(self, folder: FolderSource | ShardSource, seed: int) -> None:
         if not len(folder):
             raise DataError(f"{folder.path}: the data folder has no conversations")
         self.folder, self.seed = folder, seed
@@ -73,7 +75,7 @@ class ShuffledFolder:
         return self.folder[self._line(index)]
 
     def name(self, index: int) -> str:
-        """The file and the line."""
+        """The file and the line, or the shard and the key."""
         return self.folder.where(self._line(index))
 
     def _line(self, index: int) -> int:
@@ -81,13 +83,18 @@ class ShuffledFolder:
         return int(_permutation(self.seed, epoch, len(self.folder))[place])
 
     def fingerprint(self) -> str:
-        """The hash of the folder's `conversations.jsonl`."""
+        """The hash of the folder's `conversations.jsonl`, or of what its shards hold."""
         return self.folder.fingerprint
 
 
 @lru_cache(maxsize=4)
 def _permutation(seed: int, epoch: int, size: int) -> np.ndarray:
     return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(size)
+
+
+def open_folder(path: Path) -> FolderSource | ShardSource:
+    """A folder of conversations, or of tars where it has no `conversations.jsonl`. Raises `DataError`."""
+    return read_folder(path) if (path / FILE_NAME).exists() or not tars_of(path) else open_shards(path)
 
 
 def talk(picture: Picture, entry: MixtureEntry, rng: random.Random) -> Conversation:
@@ -131,7 +138,7 @@ class Mixture:
         self.entries = tuple(entries)
         self.seed = seed
         self.sources: list[Source] = [
-            ShuffledFolder(read_folder(entry.path), seed) if entry.path else PictureSource(entry, split, seed)
+            ShuffledFolder(open_folder(entry.path), seed) if entry.path else PictureSource(entry, split, seed)
             for entry in entries
         ]
         self._counts = block_counts([entry.weight for entry in entries], BLOCK)

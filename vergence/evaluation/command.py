@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from vergence.data.catalogue import TASKS
-from vergence.errors import DataError, UsageError
+from vergence.errors import DataError, UsageError, VergenceError
 from vergence.evaluation.examples import write_text
 from vergence.evaluation.records import read_lines
-from vergence.evaluation.results import NOT_EVALUATED, identity, read_results, results_table
+from vergence.evaluation.results import NOT_EVALUATED, identity, json_text, read_results, results_table
 from vergence.evaluation.runner import Processes, RunSettings, file_name, run_tasks
 from vergence.evaluation.task import Model, Sample, Task, TaskOptions
 from vergence.evaluation.tasks.catalogue import available, open_task, suite, suites, takes_data
@@ -63,14 +63,24 @@ def evaluate_model(
     could be evaluated.
     """
     if model is None:
-        raise UsageError("name a model: a checkpoint folder, transformers:..., http://..., or recorded:FILE")
+        hint = "" if json_output in (None, "-") else f" ({json_output} was taken as the FILE of --json)"
+        raise UsageError(f"name a model: a checkpoint folder, transformers:..., http://..., or recorded:FILE{hint}")
     names = chosen_tasks(tasks, suite)
+    if json_output not in (None, "-") and Path(json_output).is_dir():
+        raise UsageError(f"--json {json_output}: is a folder, expected a file")
     if (options.lengths or options.depths or options.tokenizer) and not any(map(is_needle, names)):
         raise UsageError(f"--lengths, --depths and --tokenizer are for needle tasks, not for {', '.join(names[:3])}")
     if model.startswith("recorded:") and (options.data is None or options.data.is_file()) and is_seed_bench(names):
+        if output is not None or settings.limit is not None:
+            raise UsageError(
+                "a file of SEED-Bench predictions is scored whole; --output and --limit need --data FOLDER"
+            )
         return score_recorded_predictions(Path(model.removeprefix("recorded:")), names, options.data, json_output)
-    if options.data is not None and not any(map(takes_data, names)):
-        raise UsageError(f"--data {options.data}: {', '.join(names[:3])} make their own questions")
+    check_data(names, options.data)
+    if judge is not None:
+        from vergence.evaluation.models.open_model import open_endpoint
+
+        open_endpoint(judge)  # an address that can't be one is told whether or not a task needs a judge
     opened = [
         variant
         for name in names
@@ -87,8 +97,9 @@ def evaluate_model(
         progress.line(f"answers and results: {folder}")
         show(results, [task.name for task in opened], json_output)
     wanted = {task.name for task in opened}
-    if not any(task["n"] for name, task in results["tasks"].items() if name in wanted):
-        problems = [task["problems"][0] for name, task in results["tasks"].items() if name in wanted]
+    found = [task for name, task in results["tasks"].items() if name in wanted]
+    if not any(task["n"] for task in found):
+        problems = [problem.removeprefix(f"{NOT_EVALUATED}: ") for task in found for problem in task["problems"]]
         raise DataError(f"no task could be evaluated; {problems[0] if problems else 'there are no samples'}")
     return 0
 
@@ -99,6 +110,13 @@ def chosen_tasks(tasks: Sequence[str], named_suite: str | None) -> list[str]:
     if named_suite is not None or not names:
         names += suite(named_suite or "heldout")
     return list(dict.fromkeys(names))
+
+
+def check_data(names: Sequence[str], data: Path | None) -> None:
+    """Raise `UsageError` where data are named for tasks none of which takes any."""
+    if data is not None and not any(map(takes_data, names)):
+        makes = "makes its" if len(names) == 1 else "make their"
+        raise UsageError(f"--data {data}: {', '.join(names[:3])} {makes} own questions")
 
 
 def varied(task: Task, variants: Variants) -> list[Task]:
@@ -133,20 +151,19 @@ def score_recorded_predictions(
     if len(names) != 1:
         raise UsageError(f"a file of predictions is one of {', '.join(names)}: name one --task")
     result = score_recorded(path, version=names[0].removeprefix("seed-bench-"), questions=questions)
-    text = json.dumps(result, indent=1, ensure_ascii=False)
     if json_output == "-":
-        print(text)
+        print(json_text(result))
     else:
         print(table_text(result))
         if json_output:
-            write_text(Path(json_output), text + "\n")
+            write_json(Path(json_output), result)
     return 0
 
 
 def show(results: dict[str, Any], names: Sequence[str], json_output: str | None) -> None:
     """Print the table of the tasks that were asked for and what went wrong; or JSON, here or into a file."""
     if json_output == "-":
-        print(json.dumps(results, indent=1, ensure_ascii=False))
+        print(json_text(results))
         return
     print(results_table(results, names))
     for name in names:
@@ -154,7 +171,15 @@ def show(results: dict[str, Any], names: Sequence[str], json_output: str | None)
             if not problem.startswith(NOT_EVALUATED):  # the run has said so
                 print(f"{name}: {problem}", file=sys.stderr)
     if json_output:
-        write_text(Path(json_output), json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+        write_json(Path(json_output), results)
+
+
+def write_json(path: Path, whole: Any) -> None:
+    """Write a file. Raises `VergenceError` by its name where that isn't possible."""
+    try:
+        write_text(path, json_text(whole) + "\n")
+    except OSError as error:
+        raise VergenceError(f"{path}: can't be written: {error.strerror or error}") from None
 
 
 def default_folder(model: Model) -> Path:
@@ -188,9 +213,11 @@ def compare_runs(first: Path, second: Path, *, tasks: Sequence[str], metric: str
     from vergence.evaluation.comparison import comparison_table, paired_comparison
 
     both = [read_results(first)["tasks"], read_results(second)["tasks"]]
-    shared = [name for name in both[0] if name in both[1] and (not tasks or name in tasks)]
+    named = [name for name in both[0] if name in both[1] and (not tasks or name in tasks)]
+    shared = [name for name in named if all("samples" in results[name] for results in both)]
     if not shared:
-        raise DataError(f"{first} and {second} share no task" + (f" of {', '.join(tasks)}" if tasks else ""))
+        what = "that was evaluated in both" if named else f"of {', '.join(tasks)}" if tasks else ""
+        raise DataError(f"{first} and {second} share no task {what}".rstrip())
     rows = {}
     for name in shared:
         prints = [results[name].get("fingerprint") for results in both]
@@ -211,15 +238,24 @@ def scores_of(folder: Path, task: dict[str, Any], metric: str | None) -> tuple[d
     """Each sample's score (the mean over its repeats), and what it is clustered by."""
     found: dict[str, list[float]] = {}
     clusters: dict[str, str] = {}
-    for line in read_lines(folder / task["samples"]):
-        if line["error"] is not None:
-            continue
-        scores = line["scores"]
-        name = metric or next(iter(scores))
-        if name not in scores:
-            raise DataError(f"{folder / task['samples']}: has no metric {name!r}; there are: {', '.join(scores)}")
-        found.setdefault(line["id"], []).append(scores[name])
-        clusters[line["id"]] = str(line["tags"].get("cluster", line["id"]))
+    known: dict[str, None] = {}
+    path = folder / task["samples"]
+    try:
+        for line in read_lines(path):
+            scores = line["scores"]
+            if line["error"] is not None or not scores:
+                continue
+            known |= dict.fromkeys(scores)
+            name = metric or next(iter(scores))
+            if name in scores:  # a task may have several kinds of questions
+                found.setdefault(line["id"], []).append(float(scores[name]))
+                clusters[line["id"]] = str(line["tags"].get("cluster", line["id"]))
+    except OSError as error:
+        raise DataError(f"{path}: can't be read: {error.strerror}") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: not as an evaluation writes it ({type(error).__name__}: {error})") from None
+    if metric and known and not found:
+        raise DataError(f"{path}: has no metric {metric!r}; there are: {', '.join(known)}")
     return {key: sum(values) / len(values) for key, values in found.items()}, clusters
 
 
@@ -230,6 +266,7 @@ def check_contamination(
     from vergence.evaluation.contamination import contamination_text, find_contamination
     from vergence.evaluation.training_data import training_conversations
 
+    check_data(tasks, options.data)
     samples: list[Sample] = []
     for name in tasks:
         task = open_task(name, options, limit=limit)

@@ -115,6 +115,11 @@ class Judge:
             judge=self.fingerprint,
         )
 
+    def stop(self) -> None:
+        """Don't wait for replies any longer, where the model has a `stop`."""
+        if (stop := getattr(self.model, "stop", None)) is not None:
+            stop()
+
     def _score(self, reply: Reply) -> float | None:
         return self.parse(reply.text) if reply.error is None and reply.finish_reason == "stop" else None
 

@@ -20,6 +20,9 @@ from vergence.processing.media import decode_image
 THUMBNAIL = 320  # longest side in pixels
 THUMBNAIL_FRAMES = 4  # of a video's frames
 
+UNSCORED = "can't be scored: "
+"""How the error of an answer begins that is there, but that nothing can be made of."""
+
 Key = tuple[str, int]
 """What a record is known by: the sample's id and the repeat."""
 
@@ -86,9 +89,14 @@ def dump(line: Mapping[str, Any]) -> str:
     Numbers that JSON doesn't have (an infinity that was read from an answer) are written as text.
     """
     try:
-        return json.dumps(line, separators=(",", ":"), allow_nan=False, default=str) + "\n"
+        return json.dumps(line, separators=(",", ":"), allow_nan=False, default=_plain) + "\n"
     except ValueError:
-        return json.dumps(_finite(line), separators=(",", ":"), allow_nan=False, default=str) + "\n"
+        return json.dumps(_finite(line), separators=(",", ":"), allow_nan=False, default=_plain) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and arrays of numpy and torch as JSON has them, anything else as text."""
+    return _finite(value.tolist()) if hasattr(value, "tolist") else str(value)
 
 
 def _finite(value: Any) -> Any:

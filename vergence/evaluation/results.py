@@ -14,6 +14,8 @@ from typing import Any
 from vergence import __version__
 from vergence.errors import DataError, UsageError
 from vergence.evaluation.examples import write_text
+from vergence.evaluation.parts import locked
+from vergence.evaluation.records import UNSCORED
 from vergence.evaluation.task import Measure, Model, Record, Task, fingerprint
 from vergence.evaluation.thinking import TOKEN_KINDS, thinking_measures, thought_truncated, token_count
 from vergence.evaluation.wording import interval, percent
@@ -46,6 +48,11 @@ def task_result(task: Task, records: Sequence[Record], file: str) -> dict[str, A
     }
 
 
+def not_evaluated(problem: str) -> dict[str, Any]:
+    """The object of a task that couldn't be evaluated, with the reason; it names no file of samples."""
+    return {"n": 0, "errors": 0, "invalid": 0, "measures": [], "problems": [f"{NOT_EVALUATED}: {problem}"]}
+
+
 def _clustered(records: Sequence[Record]) -> Sequence[Record]:
     """The records, where questions were repeated with what the repeats of each share as its cluster."""
     if not any(record.repeat for record in records):
@@ -69,20 +76,34 @@ def _mean_tokens(records: Sequence[Record], kind: str) -> float | None:
     return round(sum(counts) / len(counts), 2) if counts else None
 
 
-def _problems(errors: Sequence[Record]) -> list[str]:
+def _problems(errors: Sequence[Record], most: int = 20) -> list[str]:
     """One line for each kind of error: its text, how often it came, and the first sample that has it.
 
-    Errors that differ in the file alone are of one kind, and the first file is named.
+    Errors that differ only in the file or in the sample's own id are of one kind, and the first one's file is named.
     """
     kinds: dict[str, list[Record]] = {}
     for record in errors:
-        head, _, tail = _error(record).partition(": ")
-        kinds.setdefault(tail if tail and _is_path(head) else _error(record), []).append(record)
-    return [f"{_error(some[0])} ({len(some)} samples, first {some[0].sample.id})" for some in kinds.values()][:20]
+        text = _error(record)
+        head, _, tail = text.partition(": ")
+        kinds.setdefault(tail if tail and _is_path(head) else text, []).append(record)
+    lines = [f"{_error(some[0])} ({_samples(len(some))}, first {some[0].sample.id})" for some in kinds.values()]
+    if len(lines) <= most:
+        return lines
+    others = sum(len(some) for some in list(kinds.values())[most:])
+    return [*lines[:most], f"{len(lines) - most} more kinds of errors ({_samples(others)})"]
+
+
+def _samples(count: int) -> str:
+    return f"{count} sample{'s' * (count != 1)}"
 
 
 def _error(record: Record) -> str:
-    return record.answer.error or "unknown error"
+    """Why there is no answer, without the sample's own id before it: it stands behind each line anyway."""
+    text = record.answer.error or "unknown error"
+    for start in ("", UNSCORED):
+        if text.startswith(named := f"{start}{record.sample.id}: "):
+            return start + text.removeprefix(named)
+    return text
 
 
 def _is_path(text: str) -> bool:
@@ -109,17 +130,25 @@ def write_results(
 ) -> dict[str, Any]:
     """Put tasks' results into a folder's `results.json`, beside those that it holds, atomically; returns all of it."""
     path = folder / FILE
-    known = read_results(folder)["tasks"] if path.exists() else {}
-    described = {"name": model.name, **model.description()}
-    whole = {
-        "format": FORMAT,
-        "vergence": __version__,
-        "model": described,
-        "settings": dict(settings),
-        "tasks": {**known, **{name: dict(result) for name, result in tasks.items()}},
-    }
-    write_text(path, json.dumps(whole, indent=1, ensure_ascii=False, default=str) + "\n")
-    return json.loads(path.read_text(encoding="utf-8"))
+    with locked(folder):  # another process may finish another task at the same time
+        known = read_results(folder)["tasks"] if path.exists() else {}
+        whole = {
+            "format": FORMAT,
+            "vergence": __version__,
+            "model": {"name": model.name, **model.description()},
+            "settings": dict(settings),
+            "tasks": {**known, **{name: dict(result) for name, result in tasks.items()}},
+        }
+        write_text(path, json_text(whole) + "\n")
+        for unfinished in folder.glob(f".{FILE}.*.tmp"):  # of a run that was killed while it wrote
+            unfinished.unlink(missing_ok=True)
+        return read_results(folder)
+
+
+def json_text(whole: Any) -> str:
+    """JSON as people read it. Half of a surrogate pair, which an id or a tag may hold, stays escaped."""
+    text = json.dumps(whole, indent=1, ensure_ascii=False, default=str)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def read_results(folder: Path) -> dict[str, Any]:

@@ -201,6 +201,17 @@ def chinese_number(numeral: str) -> int | None:
     return total + section + (digit or 0)
 
 
+def number_in_words(text: str) -> Fraction | None:
+    """The number that a whole text is, in words or numerals without a unit ("twenty-one", "三"); None for any other.
+
+    Digits are `vergence.verifiers.text.read_number`'s.
+    """
+    text = text.strip(" .")
+    found = mentions(text) if len(text) < 40 else []
+    whole = len(found) == 1 and (found[0].start, found[0].end) == (0, len(text)) and not found[0].unit
+    return found[0].value if whole and not text[:1].isdigit() else None
+
+
 def chosen(found: list[Mention], rule: Rule) -> Mention | None:
     """The mention that a rule takes; None where there is none."""
     if not found or (rule == "only" and len({(mention.value, mention.unit) for mention in found}) > 1):

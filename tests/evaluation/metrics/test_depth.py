@@ -87,7 +87,9 @@ def test_orders():
     [("point1", 1), ("Point 2.", 2), ("A", 1), ("(b)", 2), ("The first point", 1), ("2", 2), ("point B is nearer", 2),
      ("Point A is closer than point B", 1), ("Point B is not closer, point A is closer.", 1), ("", None), ("both",
      None),
-     ("Point 1 and point 2 are equally far", None), ("Point A is farther", None), ("point B isn't", None)],
+     ("Point 1 and point 2 are equally far", None), ("Point A is farther", None), ("point B isn't", None),
+     ("Answer: 1", 1), ("The answer is **2**.", 2),
+     ("Looking at both points.\n\n\\boxed{2}", 2), ("There are 2", None)],
 )  # fmt: skip
 def test_reading_the_nearer_point(answer, side):
     assert read_nearer(answer) == side

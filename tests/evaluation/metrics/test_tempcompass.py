@@ -42,6 +42,14 @@ def test_multiple_choice(answer, rating):
 
 @pytest.mark.parametrize(
     ("answer", "rating"),
+    [("The answer is B", True), ("sitting", False), ("He is sitting, so C.", False), ("b", True), ("A dog runs", None)],
+)
+def test_multiple_choice_with_its_options(answer, rating):
+    assert rate_choice(answer, "B. running", ("walking", "running", "sitting")) is rating
+
+
+@pytest.mark.parametrize(
+    ("answer", "rating"),
     [
         ("yes", True),
         ("Yes, it does.", True),

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from vergence.conversation import ImagePart, TextPart
+from vergence.conversation import Conversation, ImagePart, TextPart, user
 from vergence.data import catalogue
 from vergence.data.pictures import Picture, Question
 from vergence.errors import DataError, UsageError
-from vergence.evaluation.task import Answer, Record, fingerprint
+from vergence.evaluation.task import Answer, Prompt, Record, Sample, fingerprint
 from vergence.evaluation.tasks.pictures import GREY, Blind, PictureTask
 from vergence.processing.media import decode_image
 
@@ -93,6 +94,31 @@ def test_a_blind_sample_differs_in_its_picture_alone(name):
     assert replace(blind, media=sample.media) == sample
     assert Blind(task).name == f"{name}:blind"
     assert fingerprint(Blind(task)) != fingerprint(task)
+
+
+def test_a_blind_sample_of_a_file_is_a_small_file_and_a_broken_one_is_an_error_of_its_own(tmp_path):
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "red.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+
+    class Files:
+        name, version, problems = "files", 1, ["1 row left out"]
+
+        def samples(self):
+            names = ("red.png", "broken.png", "missing.png")
+            return [Sample(name, "What is it?", (ImagePart(tmp_path / name),)) for name in names]
+
+        def prompt(self, sample):
+            return Prompt(Conversation((user(*sample.media, sample.question),)))
+
+    blind = Blind(Files())
+    red, broken, missing = blind.samples()
+    assert decode_image(red.media[0].image).size == (30, 20)
+    assert (np.asarray(decode_image(red.media[0].image)) == GREY).all()
+    assert blind.prompt(red).conversation.images == [red.media[0].image]
+    for sample in (broken, missing):
+        with pytest.raises(DataError, match=sample.id):
+            blind.prompt(sample)
+    assert blind.problems == ["1 row left out"]
 
 
 def test_several_questions_of_a_task_all_get_their_turn(monkeypatch):

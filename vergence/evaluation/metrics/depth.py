@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from vergence.errors import DataError
 from vergence.evaluation.metrics.groups import Labels, mean_measure, mean_measures
 from vergence.evaluation.task import Measure
+from vergence.verifiers.maths import marked_answer
 from vergence.verifiers.quantities import read_quantity
 
 NYU_CAP = 10.0
@@ -114,12 +115,12 @@ _ALONE = re.compile(r"[\s\"'`*(\[]*(1|2|a|b)[\s\"'`*.)\]:]*", re.IGNORECASE)
 
 
 def read_nearer(answer: str) -> int | None:
-    """Which point an answer names as the nearer one: 1 ("point1", "Point A", "the first point", "A", "1") or 2.
+    """Which point an answer names as the nearer one: 1 ("point1", "Point A", "the first point", "Answer: 1") or 2.
 
     Where it names both or denies something, the one that it says "is closer" ("Point A is closer than point B"). None
     for none or both.
     """
-    alone = _ALONE.fullmatch(answer)
+    alone = _ALONE.fullmatch(marked_answer(answer) or answer)
     if alone:
         return _side(alone.group(1))
     for pattern in (_SAID,) if _DENIAL.search(answer) else (_SIDE, _SAID):

@@ -14,45 +14,20 @@ from dataclasses import replace
 
 from vergence.evaluation.metrics.groups import Labels, grouped, macro_mean, mean_measure, mean_measures
 from vergence.evaluation.task import LETTERS, Measure
+from vergence.verifiers.choice import read_choice
 from vergence.verifiers.maths import equal, final_answer, number
 from vergence.verifiers.quantities import mentions, read_quantity
 from vergence.verifiers.text import exact
 
-_LETTER = re.compile(r"\(?\s*(?P<letter>[A-Za-z])\s*(?P<end>[).:,]?)\s*(?P<rest>.*)", re.DOTALL)
-_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}")
 _LIST = re.compile(r"\[([^\[\]]*)\]")
 
 
 def read_option(response: str, options: Sequence[str], *, count: int = 0) -> int | None:
-    """The index of the option that a response's final answer names; None where it names none or two.
+    """The index of the option that a response names, as `vergence.verifiers.choice` reads it; None for none or two.
 
-    By its letter, alone or with its text or a mark behind it ("B", "(B) 8/11", "B. eight", never "A cat"), or by the
-    text of exactly one option; failing that, by the letter that a response of one line begins with ("C: 5 = x").
     `count` is the number of options where their texts aren't known.
     """
-    answer = final_answer(response)
-    if answer is None:
-        return None
-    answer = _TEXT.sub(r"\1", answer).strip()
-    index = _letter(answer, options, count)
-    if index is not None:
-        return index
-    same = [index for index, option in enumerate(options) if exact(answer, option)]
-    if len(same) == 1:
-        return same[0]
-    return _letter(response.strip(), options, count) if len(response.split("\n")) == 1 else None
-
-
-def _letter(text: str, options: Sequence[str], count: int) -> int | None:
-    found = _LETTER.fullmatch(text)
-    index = LETTERS.index(found["letter"].upper()) if found else len(LETTERS)
-    if found is None or index >= (len(options) or count):
-        return None
-    rest = found["rest"].strip()
-    if not rest:
-        return index
-    marked = bool(found["end"]) or (index < len(options) and exact(rest, options[index]))
-    return index if marked and found["letter"].isupper() else None
+    return read_choice(response, options or [""] * count).index
 
 
 def letter_or_value(

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from vergence.evaluation.metrics.groups import Labels, mean_measure, mean_measures
 from vergence.evaluation.metrics.yes_no import read_yes_no
-from vergence.evaluation.task import Measure
+from vergence.evaluation.task import LETTERS, Measure
+from vergence.verifiers.choice import read_choice
 
 TEMPCOMPASS_FORMATS = ("multi-choice", "yes_no", "caption_matching", "captioning")
 
@@ -21,13 +22,17 @@ _LABEL = re.compile(
 _MARKUP = " \t\r\n*_`\"'"
 
 
-def rate_choice(answer: str, reference: str) -> bool | None:
+def rate_choice(answer: str, reference: str, options: Sequence[str] = ()) -> bool | None:
     """Whether a multiple-choice answer is the reference ("A. running"); None where no option can be read.
 
-    Read are the letter ("A", "(A)", "A.", "A) running") and the option's whole text. Source for the format: Liu et al.
-    2024 (arXiv 2403.00476), eval_multi-choice.py.
+    With the options' texts the answer is read as `vergence.verifiers.choice` reads it; without them by its letter ("A",
+    "(A)", "A.", "A) running") or the reference's whole text. Source for the format: Liu et al. 2024 (arXiv 2403.00476),
+    eval_multi-choice.py.
     """
     letter, _, text = reference.partition(".")
+    if options:
+        index = read_choice(answer, options).index
+        return None if index is None else LETTERS[index] == letter.strip()
     said = answer.strip(_MARKUP)
     if _plain(said) in {_plain(reference), _plain(text)}:
         return True
@@ -45,7 +50,8 @@ def rate_matching(answer: str, question: str, reference: str) -> bool | None:
     """Whether an answer to "which caption fits?" is the reference ("Caption A: a dog runs"); None where it is unclear.
 
     The options are the question's lines after the first, "Caption A: ...", "Option 1: ..." or "Sentence B: ...". Read
-    are an option, its label with or without the word ("Caption A", "A", "1."), or its sentence.
+    are an option, its label with or without the word ("Caption A", "A", "1."), or its sentence; failing that, the only
+    label that the answer mentions with its word ("The better one is caption A.").
     """
     options = [line for line in question.split("\n")[1:] if ":" in line]
     said = answer.strip(_MARKUP)
@@ -53,6 +59,9 @@ def rate_matching(answer: str, question: str, reference: str) -> bool | None:
     match = _LABEL.match(said)
     if not chosen and match:
         chosen = [option for option in options if option.partition(":")[0].split()[-1:] == [match.group(1).upper()]]
+    if not chosen:
+        named = read_choice(answer, [option.partition(":")[0] for option in options]).index
+        chosen = [] if named is None else [options[named]]
     return _plain(chosen[0]) == _plain(reference) if len(chosen) == 1 else None
 
 

@@ -11,12 +11,14 @@ Only the standard library is used. The key never leaves this module: not into me
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import ipaddress
 import json
 import os
 import random
+import socket
 import ssl
 import threading
 import time
@@ -30,6 +32,7 @@ from typing import Any
 
 from vergence import __version__
 from vergence.errors import UsageError, VergenceError
+from vergence.evaluation.models.http_handlers import NoRedirects, noting
 
 DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY"
 _MOST_BYTES = 32 * 2**20  # of a reply
@@ -112,7 +115,8 @@ class ChatClient:
         self._stopped = threading.Event()
         self._sleep = sleep or self._stopped.wait
         self._clock = clock
-        handlers: list[Any] = [_NoRedirects()]
+        self._sockets: dict[int, socket.socket] = {}  # by thread
+        handlers: list[Any] = [NoRedirects(), *noting(self._sockets)]
         if local:
             handlers.append(urllib.request.ProxyHandler({}))  # no proxy leads to this machine
         self._opener = urllib.request.build_opener(*handlers)
@@ -123,8 +127,11 @@ class ChatClient:
         return self.url.partition("?")[0].removesuffix("/chat/completions")
 
     def stop(self) -> None:
-        """Let requests that wait for another attempt fail instead."""
+        """Let all requests fail, those that wait for a reply and those that wait for another attempt."""
         self._stopped.set()
+        for one in list(self._sockets.values()):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
     def complete(self, body: Mapping[str, Any], *, request: str = "") -> Reply:
         """Send a chat completion's body and wait for the reply; `request` names it for the jitter.
@@ -169,6 +176,8 @@ class ChatClient:
             if isinstance(cause, TimeoutError):
                 raise _PassingError(f"no reply within {self.timeout:g} s") from None
             raise _PassingError(f"no connection or a broken one: {type(cause).__name__}: {cause}") from None
+        finally:
+            self._sockets.pop(threading.get_ident(), None)
 
     def _read(self, response: Any, end: float) -> bytes:
         """The whole body. A time-out of sockets is one between two bytes, so the time is looked at here as well."""
@@ -206,14 +215,6 @@ class ChatClient:
         if self._key:
             line = line.replace(self._key, "***")
         return line if len(line) <= 300 else line[:297] + "..."
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect is an error: it would turn the request into another one, and carry the key elsewhere."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Follow nothing."""
-        return None
 
 
 def _checked(url: str) -> tuple[str, bool]:

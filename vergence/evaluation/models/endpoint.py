@@ -81,12 +81,16 @@ class EndpointModel:
                 futures.update({pool.submit(self._ask, prompt): i for i, prompt in enumerate(prompts)})
                 for future in as_completed(futures):
                     yield futures[future], future.result()
-            except KeyboardInterrupt:
-                self.client.stop()
+            except BaseException:  # Ctrl-C, here or where the answers are taken: a reply may take minutes
+                self.stop()
                 raise
             finally:
                 for future in futures:
                     future.cancel()
+
+    def stop(self) -> None:
+        """Let all requests fail, for good."""
+        self.client.stop()
 
     def _ask(self, prompt: Prompt) -> Answer:
         if prompt.candidates is not None:

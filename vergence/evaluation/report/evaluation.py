@@ -15,7 +15,15 @@ from vergence.evaluation.report.entries import Pictures, entries
 from vergence.evaluation.report.figures import best_of, form_of, measure_cell, unit
 from vergence.evaluation.report.groups import group_sections
 from vergence.evaluation.report.html import Cell, page, plain, resource, script_data, section, table, text
-from vergence.evaluation.report.overview import comparable, compat_table, details, header, run_table, task_table
+from vergence.evaluation.report.overview import (
+    comparable,
+    compat_table,
+    details,
+    header,
+    not_evaluated_table,
+    run_table,
+    task_table,
+)
 from vergence.evaluation.report.runs import Run, TaskRun, is_blind, read_runs, task_names
 from vergence.evaluation.report.samples import OUTCOMES, choose, index, left_out
 
@@ -57,6 +65,7 @@ def build_evaluation_report(runs: Sequence[Path], output: Path, *, samples: int 
             header(found),
             _contents(names, found),
             section("Tasks and models" if len(found) > 1 else "Tasks", task_table(found)),
+            section("Not evaluated", not_evaluated_table(found)),
             section("Beside other harnesses", compat_table(found)),
             section("Runs", run_table(found)),
             sections,

@@ -65,6 +65,8 @@ def task_table(runs: Sequence[Run]) -> str:
         samples = Cell(counts(task.n for task in known), max(task.n for task in known))
         drawn = [_strip(runs[0], name, form)] if len(runs) == 1 else []
         rows.append([Cell(f"{text(name)}{measured}{marks}", name), *cells, *drawn, samples])
+    if not rows:
+        return ""
     best_hint = " ★ marks the best value of a row; where intervals overlap it may be so by chance." * (len(runs) > 1)
     hint = "The first measure of each task, below it the 95% interval or the standard error (SE); ↓: lower is better."
     hint += best_hint
@@ -129,6 +131,18 @@ def compat_table(runs: Sequence[Run]) -> str:
     )
     columns = ["task", "model", "vergence", *harnesses]
     return f'<p class="hint">{hint}</p>' + table(columns, rows, label="Scores by harness", left=(0, 1))
+
+
+def not_evaluated_table(runs: Sequence[Run]) -> str:
+    """Tasks that runs could make nothing of, with the reason; empty where there are none."""
+    rows: list[list[Cell | str]] = [
+        [name, *([run.label] if len(runs) > 1 else []), why] for run in runs for name, why in run.not_evaluated.items()
+    ]
+    if not rows:
+        return ""
+    columns = ["task", *(["run"] if len(runs) > 1 else []), "why"]
+    hint = '<p class="hint">These have no score, which is not a score of 0.</p>'
+    return hint + table(columns, rows, label="Tasks that were not evaluated", left=range(len(columns)))
 
 
 def run_table(runs: Sequence[Run]) -> str:

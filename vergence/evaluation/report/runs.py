@@ -6,13 +6,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vergence.errors import DataError
 from vergence.evaluation.records import read_lines
-from vergence.evaluation.results import FILE, read_results
+from vergence.evaluation.results import FILE, NOT_EVALUATED, read_results
 from vergence.evaluation.task import Measure
 
 BLIND = ":blind"
@@ -52,7 +52,10 @@ class TaskRun:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run folder; `label` names its model, and its folder too where two runs' models have the same name."""
+    """One run folder; `label` names its model, and its folder too where two runs' models have the same name.
+
+    `not_evaluated` are tasks that the run could make nothing of, with the reason.
+    """
 
     path: Path
     label: str
@@ -60,6 +63,7 @@ class Run:
     model: Mapping[str, Any]
     settings: Mapping[str, Any]
     tasks: Mapping[str, TaskRun]
+    not_evaluated: Mapping[str, str]
 
 
 def read_runs(paths: Sequence[Path]) -> list[Run]:
@@ -73,7 +77,7 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
     for run in runs:
         where = run.path.name if folders[run.label, run.path.name] == 1 else str(run.path)
         label = run.label if names[run.label] == 1 else f"{run.label} ({where})"
-        labelled.append(Run(run.path, label, run.version, run.model, run.settings, run.tasks))
+        labelled.append(replace(run, label=label))
     return labelled
 
 
@@ -109,8 +113,19 @@ def _run(path: Path) -> Run:
     settings = found.get("settings", {})
     if not isinstance(settings, dict):
         raise DataError(f"{file}: settings: expected an object")
-    tasks = {name: _task(file, name, task) for name, task in found["tasks"].items()}
-    return Run(path, model["name"], str(found.get("vergence", "")), model, settings, tasks)
+    failed = {name: _why(file, name, task) for name, task in found["tasks"].items() if _is_not_evaluated(task)}
+    tasks = {name: _task(file, name, task) for name, task in found["tasks"].items() if name not in failed}
+    return Run(path, model["name"], str(found.get("vergence", "")), model, settings, tasks, failed)
+
+
+def _is_not_evaluated(task: Any) -> bool:
+    """Whether results.json says of a task only why there is nothing to say."""
+    return isinstance(task, dict) and task.get("n") == 0 and "samples" not in task and "problems" in task
+
+
+def _why(file: Path, name: str, task: Any) -> str:
+    problems = _Reader(f"{file}: tasks.{name}", task).value("problems", list, "a list")
+    return "; ".join(str(problem).removeprefix(f"{NOT_EVALUATED}: ") for problem in problems)
 
 
 def _task(file: Path, name: str, found: Any) -> TaskRun:

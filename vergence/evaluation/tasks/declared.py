@@ -60,6 +60,8 @@ COORDINATES = {
     "percent": "numbers from 0 to 100, relative to the image's width and height",
 }
 """The placeholder {coordinates}."""
+JUDGED_AT_ONCE = 8
+"""Answers for which a judge is asked at the same time."""
 
 
 class DeclaredTask:
@@ -102,6 +104,16 @@ class DeclaredTask:
     def problems(self) -> list[str]:
         """What was left out of the data and why, one line a reason."""
         return self._loaded.problems.lines()
+
+    @property
+    def scoring_threads(self) -> int:
+        """How many answers are scored at the same time: several where scoring waits for a judge."""
+        return JUDGED_AT_ONCE if self.metric.judged_score is not None and self.method == "generate" else 1
+
+    def stop(self) -> None:
+        """Don't wait for judges any longer."""
+        for judge in self._judges.values():
+            judge.stop()
 
     def definition(self) -> Mapping[str, Any]:
         """All that decides the score. Raises as `samples` does where the data aren't there."""

@@ -61,6 +61,16 @@ class _Ordered:
         """What the task left out of its data."""
         return list(getattr(self.task, "problems", []))
 
+    @property
+    def scoring_threads(self) -> int:
+        """The task's own."""
+        return int(getattr(self.task, "scoring_threads", 1))
+
+    def stop(self) -> None:
+        """Don't wait for judges any longer, where the task has any."""
+        if (stop := getattr(self.task, "stop", None)) is not None:
+            stop()
+
     def definition(self) -> Mapping[str, Any]:
         """The task's own, and the orders."""
         return {**self.task.definition(), "orders": dict(self._orders)}

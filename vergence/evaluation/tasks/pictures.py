@@ -9,9 +9,11 @@ gives away, and the bar that a model which uses its eyes has to clear.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -131,22 +133,43 @@ class PictureTask:
 
 
 class Blind:
-    """The same task about plain grey pictures of the same sizes; its name has ":blind" behind it."""
+    """The same task about plain grey pictures of the same sizes; its name has ":blind" behind it.
+
+    A sample with a medium whose size can't be read keeps it, and can't be asked.
+    """
 
     def __init__(self, task: Task) -> None:
         self.task = task
         self.name, self.version = f"{task.name}:blind", task.version
+        self._broken: dict[str, str] = {}
+
+    @property
+    def problems(self) -> list[str]:
+        """What the task left out of its data."""
+        return list(getattr(self.task, "problems", []))
+
+    @property
+    def scoring_threads(self) -> int:
+        """The task's own."""
+        return int(getattr(self.task, "scoring_threads", 1))
+
+    def stop(self) -> None:
+        """Don't wait for judges any longer, where the task has any."""
+        if (stop := getattr(self.task, "stop", None)) is not None:
+            stop()
 
     def definition(self) -> Mapping[str, Any]:
         """The task's own, and that its pictures are grey."""
         return {**self.task.definition(), "blind": list(GREY)}
 
     def samples(self) -> Sequence[Sample]:
-        """The task's own samples with grey media. Raises `DataError` where a picture's size can't be read."""
-        return [replace(sample, media=tuple(map(grey, sample.media))) for sample in self.task.samples()]
+        """The task's own samples with grey media."""
+        return self._samples
 
     def prompt(self, sample: Sample) -> Prompt:
-        """The task's own."""
+        """The task's own. Raises `DataError` for a medium whose size can't be read."""
+        if sample.id in self._broken:
+            raise DataError(self._broken[sample.id])
         return self.task.prompt(sample)
 
     def score(self, sample: Sample, answer: Answer) -> Verdict:
@@ -157,12 +180,35 @@ class Blind:
         """The task's own."""
         return self.task.aggregate(records)
 
+    @cached_property
+    def _samples(self) -> tuple[Sample, ...]:
+        return tuple(map(self._grey, self.task.samples()))
+
+    def _grey(self, sample: Sample) -> Sample:
+        try:
+            return replace(sample, media=tuple(map(grey, sample.media)))
+        except DataError as error:
+            self._broken[sample.id] = str(error)
+            return sample
+
 
 def grey(part: MediaPart) -> MediaPart:
     """A grey picture of the same size, or a video of as many grey frames. Raises `DataError` for a video's file."""
     if isinstance(part, ImagePart):
-        return ImagePart(Image.new("RGB", image_size(part.image), GREY))
+        return ImagePart(_grey_picture(part.image))
     if isinstance(part.video, Frames):
-        images = tuple(Image.new("RGB", image_size(image), GREY) for image in part.video.images)
-        return VideoPart(Frames(images, part.video.seconds))
+        return VideoPart(Frames(tuple(map(_grey_picture, part.video.images)), part.video.seconds))
     raise DataError("a blind score of a video needs its frames")
+
+
+def _grey_picture(source: Path | bytes | Image.Image) -> bytes | Image.Image:
+    """A decoded picture for a decoded one; for a file a file, since a benchmark's pictures decoded need much memory."""
+    size = image_size(source)
+    return Image.new("RGB", size, GREY) if isinstance(source, Image.Image) else _grey_png(size)
+
+
+@cache
+def _grey_png(size: tuple[int, int]) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, GREY).save(file, "PNG")
+    return file.getvalue()

@@ -9,9 +9,11 @@ from vergence.evaluation.compat.choices import COMPAT
 from vergence.evaluation.metrics.metric import Metric, invalid, right_or_wrong
 from vergence.evaluation.metrics.wiring import references
 from vergence.evaluation.metrics.wiring.compat import compat_name, compat_scores
+from vergence.evaluation.metrics.yes_no import read_yes_no
 from vergence.evaluation.task import LETTERS, Sample, Verdict
 from vergence.verifiers.choice import read_choice
 from vergence.verifiers.maths import equal, final_answer, number
+from vergence.verifiers.quantities import number_in_words
 from vergence.verifiers.text import contains
 
 
@@ -31,24 +33,34 @@ def score_choice(sample: Sample, text: str, parameters: ChoiceParameters) -> Ver
 
 
 def _choice_or_open(sample: Sample, text: str, parameters: ChoiceParameters) -> Verdict:
-    """A choice by `score_choice`; an open answer by its number, or by whether a reference stands in it.
-
-    An open question's references are texts. Where one of them is a number, the final answer has to equal it; otherwise
-    the final answer (the whole one, where none can be told) has to have it as words of its own.
-    """
+    """A choice by `score_choice`; an open answer by what it says of one of the references, which are texts."""
     if sample.choices:
         return score_choice(sample, text, parameters)
     answer = final_answer(text) or text.strip()
-    if not answer:
+    right = [_says(answer, text, reference) for reference in sample.reference]
+    if not answer or None in right:
         return invalid()
-    for reference in sample.reference:
-        if number(reference) is not None:
-            right = bool(equal(answer, reference, decimals=2))
-        else:
-            right = contains(answer, [reference], words=True)
-        if right:
-            return right_or_wrong(True, answer)
-    return right_or_wrong(False, answer)
+    return right_or_wrong(any(right), answer)
+
+
+def _says(answer: str, text: str, reference: str) -> bool | None:
+    """Whether an open answer is the reference; None where the reference is yes or no and the whole text says neither.
+
+    A reference that is a number, in digits or in words, has to equal the final answer; any other one has to stand in it
+    (in the whole one, where none can be told) as words of its own.
+    """
+    if (word := reference.strip(" .").lower()) in ("yes", "no"):
+        said = read_yes_no(text)
+        return None if said is None else said == (word == "yes")
+    answer, reference = _in_digits(answer), _in_digits(reference)
+    if number(reference) is not None:
+        return bool(equal(answer, reference, decimals=2))
+    return contains(answer, [reference], words=True)
+
+
+def _in_digits(text: str) -> str:
+    value = number_in_words(text)
+    return text if value is None else str(value)
 
 
 def _index_or_texts(cell: Any, sample: Sample, parameters: Any) -> int | list[str]:

@@ -60,7 +60,7 @@ def _mathvista_reference(cell: Any, sample: Sample, parameters: Any) -> dict[str
     found = references.mapping(cell, ["answer", "question_type", "answer_type"])
     precision = found.get("precision")
     return {
-        "answer": as_text(found["answer"]),
+        "answer": as_text(found["answer"]).strip(),
         "question_type": as_text(found["question_type"]),
         "answer_type": as_text(found["answer_type"]),
         "precision": None if precision in (None, "") else float(precision),

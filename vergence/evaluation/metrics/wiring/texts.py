@@ -99,7 +99,7 @@ def _relaxed(sample: Sample, text: str, parameters: TextParameters) -> Verdict:
     if not text.strip():
         return invalid(metrics=("relaxed_accuracy", "relaxed_number_match"))
     scores = {
-        "relaxed_accuracy": float(relaxed_accuracy(text, sample.reference)),
+        "relaxed_accuracy": float(relaxed_accuracy(text.strip(), sample.reference)),
         "relaxed_number_match": float(relaxed_number_match(text, sample.reference)),
     }
     return Verdict(scores, text, compat=compat_scores(COMPAT, parameters.compat, text, sample.reference))

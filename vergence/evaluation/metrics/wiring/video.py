@@ -33,6 +33,7 @@ from vergence.evaluation.metrics.wiring.choices import ChoiceParameters, score_c
 from vergence.evaluation.metrics.wiring.compat import compat_name, compat_scores, harness_measures
 from vergence.evaluation.task import LETTERS, Measure, Record, Sample, Verdict
 from vergence.evaluation.tasks.cells import as_text
+from vergence.evaluation.tasks.choice_cells import split_choices
 from vergence.verifiers.quantities import read_quantity
 
 SPANS = {"charades_sta": compat_video.COMPAT["charades_sta"]}
@@ -185,8 +186,10 @@ def _tempcompass(sample: Sample, text: str, parameters: NoParameters) -> Verdict
         return invalid(compat=compat)
     if kind == "caption_matching":
         rating = rate_matching(text, question, sample.reference)
-    elif kind != "captioning":
-        rating = (rate_choice if kind == "multi-choice" else rate_yes_no)(text, sample.reference)
+    elif kind == "multi-choice":
+        rating = rate_choice(text, sample.reference, split_choices(question)[1])
+    elif kind == "yes_no":
+        rating = rate_yes_no(text, sample.reference)
     return invalid(compat=compat) if rating is None else right_or_wrong(rating, text.strip(), compat)
 
 

@@ -1,0 +1,85 @@
+"""Shards out again: as a data folder (`conversations.jsonl`, `images/`) or as LLaVA's JSON beside its pictures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+from vergence.conversation import Conversation, to_json
+from vergence.data.shards.markers import LeftOut
+from vergence.data.shards.messages import RowError, as_llava
+from vergence.data.shards.pack import SHARD_BYTES, Packed
+from vergence.data.shards.reader import ShardSource, open_shards
+from vergence.data.shards.samples import encoded
+from vergence.data.sources.folder import FILE_NAME
+from vergence.errors import DataError, UsageError
+
+LLAVA_NAME = "llava.json"
+
+
+def unpack(shards: Path, output: Path, *, form: Literal["llava", "folder"]) -> Packed:
+    """Write every sample that can be read into a new folder, whole or not at all; the others are counted and named.
+
+    Media keep their bytes. Raises `UsageError` where `output` exists, `DataError` where no sample can be used.
+    """
+    if output.exists():
+        raise UsageError(f"{output}: exists already; name a new folder")
+    source = open_shards(shards)
+    partial = output.with_name(output.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "images").mkdir(parents=True)
+    left_out: list[LeftOut] = []
+    samples = size = 0
+    with (partial / (LLAVA_NAME if form == "llava" else FILE_NAME)).open("w", encoding="utf-8") as file:
+        for record, media in _records(source, form, left_out):
+            for name, data in media.items():
+                (partial / name).write_bytes(data)
+                size += len(data)
+            _write(file, record, form, first=not samples)
+            samples += 1
+        file.write("\n]\n" if form == "llava" else "")
+    if not samples:
+        shutil.rmtree(partial)
+        raise DataError(f"none of {len(source)} samples can be used; the last: {left_out[-1].message}")
+    partial.rename(output)
+    return Packed(samples, len(source.shards), size, tuple(left_out))
+
+
+def _records(
+    source: ShardSource, form: str, left_out: list[LeftOut]
+) -> Iterator[tuple[dict[str, Any], dict[str, bytes]]]:
+    """The record of each sample with its media by their names in the folder; what can't be used goes to `left_out`."""
+    for number in range(len(source)):
+        where = source.where(number)
+        try:
+            conversation = source[number]
+            media = _named(conversation, number, where)
+            record = to_json(conversation, media)
+            if form == "llava":
+                # A key of another tool's tar may be any text: as an id it is harmless, as a file's name it wouldn't be.
+                own = {"id": source.key(number), **conversation.metadata}
+                record = {**own, **as_llava(record["messages"], where=where)}
+        except DataError as error:
+            left_out.append(LeftOut(error.reason if isinstance(error, RowError) else "unusable sample", str(error)))
+            continue
+        yield record, media
+
+
+def _named(conversation: Conversation, number: int, where: str) -> dict[str, bytes]:
+    found = {}
+    for place, part in enumerate(conversation.media):
+        data, extension = encoded(part, where=where, max_bytes=SHARD_BYTES)
+        found[f"images/{number:09d}-{place}.{extension}"] = data
+    return found
+
+
+def _write(file: TextIO, record: dict[str, Any], form: str, *, first: bool) -> None:
+    text = json.dumps(record, ensure_ascii=False)
+    if form == "llava":
+        file.write("[\n" if first else ",\n")
+        file.write(text)
+    else:
+        file.write(text + "\n")
