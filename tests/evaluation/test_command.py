@@ -107,6 +107,7 @@ def test_a_task_of_ones_own_in_other_orders(small_run, tmp_path):
     assert tasks["colours:circular"]["n"] == sum(len(question["options"]) for question in questions)
     assert tasks["colours:circular"]["measures"][0]["n"] == count
     assert [m["metric"] for m in tasks["colours:circular"]["measures"]][-1] == "accuracy (first order)"
+    assert {m["n"] for m in tasks["colours:circular"]["compat"]} <= {count}
     assert tasks["colours:shuffled"]["n"] == count
 
 

@@ -17,6 +17,7 @@ from vergence.evaluation.examples import write_text
 from vergence.evaluation.parts import locked
 from vergence.evaluation.records import UNSCORED
 from vergence.evaluation.task import Measure, Model, Record, Task, fingerprint
+from vergence.evaluation.tasks.orders import folded
 from vergence.evaluation.thinking import TOKEN_KINDS, thinking_measures, thought_truncated, token_count
 from vergence.evaluation.wording import interval, percent
 
@@ -43,7 +44,7 @@ def task_result(task: Task, records: Sequence[Record], file: str) -> dict[str, A
         "thinking": [asdict(measure) for measure in thinking_measures(records)] if cut else [],
         "tokens": {kind: _mean_tokens(records, kind) for kind in TOKEN_KINDS},
         "measures": [asdict(measure) for measure in task.aggregate(_clustered(records))],
-        "compat": [asdict(measure) for measure in compat_measures(records)],
+        "compat": [asdict(measure) for measure in compat_measures(folded(records) if _circular(records) else records)],
         "problems": [*getattr(task, "problems", ()), *_problems(errors)],
     }
 
@@ -59,6 +60,11 @@ def _clustered(records: Sequence[Record]) -> Sequence[Record]:
         return records
     samples = (replace(r.sample, tags={"cluster": r.sample.id, **r.sample.tags}) for r in records)
     return [replace(record, sample=sample) for record, sample in zip(records, samples, strict=True)]
+
+
+def _circular(records: Sequence[Record]) -> bool:
+    """Whether questions were asked in all orders of their options, which then count as one."""
+    return any("rotation" in record.sample.tags for record in records)
 
 
 def compat_measures(records: Sequence[Record]) -> list[Measure]:

@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import Any
 
 from vergence.errors import UsageError
+from vergence.evaluation.metrics.metric import verdicts
 from vergence.evaluation.task import Answer, Measure, Prompt, Record, Sample, Task, Verdict
-from vergence.evaluation.tasks.summary import folded
 
 
 def rotations(count: int) -> list[tuple[int, ...]]:
@@ -47,6 +47,36 @@ def in_all_orders(sample: Sample) -> Iterator[Sample]:
     for turn, order in enumerate(rotations(len(sample.choices))):
         tags = {**sample.tags, "question": sample.id, "rotation": turn}
         yield replace(reordered(sample, order), id=f"{sample.id}#{turn}", tags=tags)
+
+
+def folded(records: Sequence[Record]) -> list[Record]:
+    """One record a question (and repeat) that was asked in several orders: each score is that of the worst of them.
+
+    One unreadable answer makes the question invalid. A question of which an order is missing or failed is left out.
+    """
+    groups: dict[tuple[str, int], list[Record]] = {}
+    for record in records:
+        question = str(record.sample.tags.get("question", record.sample.id))
+        groups.setdefault((question, record.repeat), []).append(record)
+    return [_fold(group) for group in groups.values() if _complete(group)]
+
+
+def _complete(group: Sequence[Record]) -> bool:
+    orders = max(1, len(group[0].sample.choices)) if "question" in group[0].sample.tags else 1
+    return len(verdicts(group)) == len(group) == orders
+
+
+def _fold(group: Sequence[Record]) -> Record:
+    each = [verdict for _, verdict in verdicts(group)]
+    if len(each) == 1:
+        return group[0]
+    worst = {name: min(verdict.scores[name] for verdict in each) for name in each[0].scores}
+    # Other harnesses fold alike: a hit is a question that they read right in every order.
+    shared = [name for name in each[0].compat if all(name in verdict.compat for verdict in each)]
+    compat = {name: min(verdict.compat[name] for verdict in each) for name in shared}
+    extracted = [verdict.extracted for verdict in each]
+    valid, tie = all(verdict.valid for verdict in each), any(verdict.tie for verdict in each)
+    return replace(group[0], verdict=Verdict(worst, extracted, valid, compat, tie))
 
 
 class _Ordered:

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from vergence.evaluation.metrics.groups import macro_mean, mean_measure
 from vergence.evaluation.metrics.metric import TELL_INVALID, by_group, verdicts
-from vergence.evaluation.task import Measure, Record, Verdict
+from vergence.evaluation.task import Measure, Record
 from vergence.evaluation.tasks.declaration import ReportSection
+from vergence.evaluation.tasks.orders import folded
 
 Figures = Callable[[Sequence[Record]], list[Measure]]
 
@@ -39,33 +40,6 @@ def summarise(records: Sequence[Record], report: ReportSection, figures: Figures
         published = [record for record in records if record.sample.tags.get("rotation", 0) == 0]
         found += [replace(m, metric=f"{m.metric} (first order)") for m in figures(published)[:1]]
     return found
-
-
-def folded(records: Sequence[Record]) -> list[Record]:
-    """One record a question (and repeat) that was asked in several orders: each score is that of the worst of them.
-
-    One unreadable answer makes the question invalid. A question of which an order is missing or failed is left out.
-    """
-    groups: dict[tuple[str, int], list[Record]] = {}
-    for record in records:
-        question = str(record.sample.tags.get("question", record.sample.id))
-        groups.setdefault((question, record.repeat), []).append(record)
-    return [_fold(group) for group in groups.values() if _complete(group)]
-
-
-def _complete(group: Sequence[Record]) -> bool:
-    orders = max(1, len(group[0].sample.choices)) if "question" in group[0].sample.tags else 1
-    return len(verdicts(group)) == len(group) == orders
-
-
-def _fold(group: Sequence[Record]) -> Record:
-    each = [verdict for _, verdict in verdicts(group)]
-    if len(each) == 1:
-        return group[0]
-    worst = {name: min(verdict.scores[name] for verdict in each) for name in each[0].scores}
-    extracted = [verdict.extracted for verdict in each]
-    valid, tie = all(verdict.valid for verdict in each), any(verdict.tie for verdict in each)
-    return replace(group[0], verdict=Verdict(worst, extracted, valid, tie=tie))
 
 
 def _own(measures: Sequence[Measure]) -> list[Measure]:
