@@ -125,6 +125,7 @@ def test_the_version(capsys):
         (["eval", "run", "--lengths", "8,x"], "argument --lengths: expected a whole number of at least 1, found 'x'"),
         (["eval", "run", "--depths", "0,2"], "argument --depths: expected numbers from 0 to 1 with commas between"),
         (["eval", "run", "--method", "guess"], "argument --method: invalid choice: 'guess'"),
+        (["eval", "run", "--keep-media", "-3"], "argument --keep-media: expected a whole number of at least 0, found"),
         (["config", "print", "RECIPE"], "invalid choice: 'print'"),
         (["data", "generate", "RECIPE"], "the following arguments are required: --output"),
         (["data", "packing", "RECIPE", "--rows", "0"], "argument --rows: expected a whole number of at least 1"),
@@ -158,6 +159,14 @@ def test_wrong_usage_is_exit_code_2(small_recipe, capsys, arguments, said):
         (["data", "packing", "RECIPE", "--stage", "none"], 2, "no stage 'none' in recipe small"),
         (["tokenizer", "train", "RECIPE", "--vocab-size", "9", "--output", "NONE"], 2, "vocab_size 9 is too small"),
         (["eval"], 2, "name a model: a checkpoint folder, transformers:..., http://..., or recorded:FILE"),
+        (["eval", "--json", "RUN"], 2, " was taken as the FILE of --json)"),
+        (["eval", "RUN", "--task", ","], 2, "--task ',' names no task"),
+        (["eval", "RUN", "--task", "digit", "--json", "FOLDER"], 2, "folder: is a folder, expected a file"),
+        (["eval", "RUN", "--task", "digit", "--output", "FILE"], 2, "a file stands where the run's folder should be"),
+        (["eval", "RUN", "--task", "digit", "--judge", "somebody"], 2, "the endpoint's model is not named"),
+        (["eval", "recorded:x", "--task", "seed-bench-2", "--limit", "3"], 2, "predictions is scored whole"),
+        (["contamination", "RECIPE", "--task", ""], 2, "--task '' names no task"),
+        (["contamination", "RECIPE", "--task", "digit", "--data", "NONE"], 2, "none: digit makes its own questions"),
         (["eval", "NONE", "--task", "sudoku"], 2, "'sudoku' is not a task (`vergence eval --list` shows them)"),
         (["eval", "NONE", "--suite", "kimi"], 2, "'kimi' is not a suite; did you mean 'kimi-vl'"),
         (["eval", "RUN", "--task", "mmmu", "--data", "NONE", "--output", "OUT"], 3, "no task could be evaluated; "),
@@ -223,6 +232,7 @@ def test_a_loss_that_is_no_number_is_exit_code_1(small_recipe, tmp_path, capsys)
     [
         (KeyboardInterrupt(), 130, "vergence: stopped\n"),
         (OSError(28, "No space left on device"), 1, "vergence: No space left on device\n"),
+        (OSError(13, "Permission denied", "a.txt"), 1, "vergence: a.txt: Permission denied\n"),
     ],
 )
 def test_what_happens_from_outside_is_one_line(tmp_path, monkeypatch, capsys, error, code, said):
@@ -241,6 +251,13 @@ def test_a_reader_that_goes_away_is_no_drama(small_recipe):
     result = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     os.close(write)
     assert (result.returncode, result.stderr) == (1, "")
+
+
+def test_a_terminal_that_lacks_a_character_is_no_drama():
+    command = [sys.executable, "-m", "vergence", "eval", "--list"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 # Recipes

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from vergence.data.catalogue import TASKS
-from vergence.errors import DataError, UsageError
+from vergence.errors import DataError, UsageError, VergenceError
 from vergence.evaluation import command
 from vergence.evaluation.command import (
     Variants,
@@ -219,6 +219,39 @@ def test_two_runs_are_compared_question_by_question(answered, small_run, tmp_pat
     assert evaluate(small_run, COLOURS, limit=12, thinking=True, output=tmp_path / "thinking") == 0
     with pytest.raises(DataError, match="colours: the runs asked different versions of it"):
         compare_runs(answered, tmp_path / "thinking", tasks=["colours"], metric=None, as_json=False)
+
+
+def test_what_was_not_evaluated_is_not_compared(answered, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(answered, other)
+    assert evaluate_again(other, "colours", ["not evaluated: gone"]) == ["digit", "digit:blind"]
+    with pytest.raises(DataError, match="share no task that was evaluated in both"):
+        compare_runs(answered, other, tasks=["colours"], metric=None, as_json=False)
+    lines = (other / "digit.jsonl").read_text(encoding="utf-8")
+    (other / "digit.jsonl").write_text(lines.replace('"accuracy":', '"accuracy":"x","other":'), encoding="utf-8")
+    with pytest.raises(DataError, match=r"digit\.jsonl: not as an evaluation writes it"):
+        compare_runs(answered, other, tasks=["digit"], metric=None, as_json=False)
+    (other / "digit.jsonl").unlink()
+    with pytest.raises(DataError, match=r"digit\.jsonl: can't be read: No such file"):
+        compare_runs(answered, other, tasks=["digit"], metric=None, as_json=False)
+
+
+def evaluate_again(folder: Path, name: str, problems: list[str]) -> list[str]:
+    """Let a run's results say that a task wasn't evaluated; returns the tasks that it still shares with the old one."""
+    whole = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    old = folder.with_name("old")
+    shutil.copytree(folder, old)
+    whole["tasks"][name] = {"n": 0, "invalid": 0, "errors": 0, "measures": [], "problems": problems}
+    (folder / "results.json").write_text(json.dumps(whole), encoding="utf-8")
+    return list(json.loads(compare_runs(old, folder, tasks=[], metric=None, as_json=True)))
+
+
+def test_a_json_file_that_can_not_be_written_is_named(small_run, tmp_path):
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "results.json"
+    with pytest.raises(VergenceError, match=r"file/results\.json: can't be written"):
+        evaluate(small_run, "colour", limit=1, blind=False, output=tmp_path / "run", json_output=str(place))
+    assert read_results(tmp_path / "run")["tasks"]["colour"]["n"] == 1
 
 
 def test_the_list_names_tasks_suites_and_what_can_not_be_run():

@@ -43,7 +43,8 @@ class RunSettings:
 class Asker:
     """Puts samples to the model and scores what comes back.
 
-    A task may have `scoring_threads`, where scoring waits for somebody (a judge), and `stop`, which ends that.
+    A task may have `scoring_threads`, where scoring waits for somebody (a judge). A task and a model may have `stop`,
+    which ends what they wait for.
     """
 
     def __init__(self, model: Model, task: Task, settings: RunSettings, writer: Writer) -> None:
@@ -67,12 +68,16 @@ class Asker:
                 records.append(Record(sample, prompt, None, repeat))
         answers = self.model.answer(prompts) if prompts else iter(())
         unanswered = dict(enumerate(asked))
-        for record in self._scored((*unanswered.pop(index), answer) for index, answer in answers):
-            records.append(record)
-            if self.model.independent:
-                self.writer.add(records)
-                yield records
-                records = []
+        try:
+            for record in self._scored((*unanswered.pop(index), answer) for index, answer in answers):
+                records.append(record)
+                if self.model.independent:
+                    self.writer.add(records)
+                    yield records
+                    records = []
+        except BaseException:  # Ctrl-C too: what is being waited for may take minutes
+            self._stop()
+            raise
         for sample, repeat in unanswered.values():
             records.append(Record(sample, _failed("the model gave no answer"), None, repeat))
         self.writer.add(records)
@@ -91,12 +96,17 @@ class Asker:
                 while waiting and waiting[0].done():
                     yield waiting.popleft().result()
             yield from (future.result() for future in waiting)
-        except BaseException:  # Ctrl-C too: whoever is waited for may take minutes
-            if (stop := getattr(self.task, "stop", None)) is not None:
-                stop()
+        except BaseException:
+            self._stop()
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _stop(self) -> None:
+        """End what the model and the task's judges wait for: the run is over."""
+        for waiting in (self.model, self.task):
+            if (stop := getattr(waiting, "stop", None)) is not None:
+                stop()
 
     def _record(self, sample: Sample, repeat: int, answer: Answer) -> Record:
         verdict: Verdict | None = None

@@ -76,10 +76,11 @@ def gather(folder: Path, name: str, done: Mapping[Key, Mapping[str, Any]], keys:
     return lines
 
 
-def _parts(folder: Path, name: str) -> list[Path]:
+def _parts(folder: Path, task: str) -> list[Path]:
     """A task's parts, oldest answers first: what was left over, then each process's."""
-    form = re.compile(rf"{re.escape(name)}\.(\d+|{BEYOND})\.jsonl")
-    found = {match[1]: path for path in (folder / FOLDER).glob("*.jsonl") if (match := form.fullmatch(path.name))}
+    form = re.compile(rf"{re.escape(task)}\.(\d+|{BEYOND})\.jsonl")
+    names = _names(folder / FOLDER)
+    found = {match[1]: folder / FOLDER / name for name in names if (match := form.fullmatch(name))}
     return [
         found[which]
         for which in sorted(found, key=lambda which: (which != BEYOND, int(which) if which != BEYOND else 0))
@@ -89,8 +90,17 @@ def _parts(folder: Path, name: str) -> list[Path]:
 def _unfinished(folder: Path, name: str) -> Iterator[Path]:
     """What a kill has left of files that were about to be written under a temporary name."""
     yield from folder.glob(f".{name}.jsonl.*.tmp")
-    yield from (folder / FOLDER).glob(f".{name}.{BEYOND}.jsonl.*.tmp")
+    unfinished = re.compile(rf"\.{re.escape(name)}\.{BEYOND}\.jsonl\.\d+\.tmp")
+    yield from (folder / FOLDER / found for found in _names(folder / FOLDER) if unfinished.fullmatch(found))
     yield from (folder / "media" / name).glob(".*.tmp")
+
+
+def _names(folder: Path) -> list[str]:
+    """The names in a folder that another run may take away at any moment."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 class Writer:
@@ -104,7 +114,7 @@ class Writer:
     def opened(self, rank: int) -> Iterator[None]:
         """Hold the file of process `rank` while answers come in. Raises `UsageError` where another process holds it."""
         path = self.folder / FOLDER / f"{self.name}.{rank}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder):  # another run may take the empty folder of parts away
             path.parent.mkdir(exist_ok=True)
             opened = path.open("ab+")

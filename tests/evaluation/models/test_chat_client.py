@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import email.utils
 import socket
-import time
+import threading
 
 import pytest
 from hypothesis import given
@@ -155,13 +155,38 @@ def test_jitter_differs_between_requests():
 
 
 def test_stopping_ends_the_attempts():
-    with serving([Status(500)] * 9) as stub:
-        one = ChatClient(stub.url, retries=Retries(attempts=9, first=1000, most=1000))
+    one: list[ChatClient] = []
+
+    def stopped(_: object) -> Status:
+        one[0].stop()
+        return Status(500)
+
+    with serving(stopped) as stub:
+        one.append(ChatClient(stub.url, retries=Retries(attempts=9, first=1000, most=1000)))
+        with pytest.raises(EndpointError, match=r"\(1 attempt\)"):
+            one[0].complete(BODY)
+        with pytest.raises(EndpointError, match="stopped before it was asked"):
+            one[0].complete(BODY)
+        assert len(stub.bodies) == 1
+
+
+def test_stopping_ends_a_request_that_waits_for_its_reply():
+    with serving(lambda _: Silence()) as stub:
+        one = ChatClient(stub.url, timeout=60)
+        failed: list[str] = []
+
+        def wait() -> None:
+            with pytest.raises(EndpointError) as error:
+                one.complete(BODY)
+            failed.append(str(error.value))
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        while not stub.bodies:  # until the server has it
+            thread.join(timeout=0.01)
         one.stop()
-        started = time.monotonic()
-        with pytest.raises(EndpointError, match=r"HTTP 500.*\(1 attempt\)"):
-            one.complete(BODY)
-        assert time.monotonic() - started < 30
+        thread.join(timeout=30)
+        assert len(failed) == 1
 
 
 def test_the_key_is_sent_and_never_told(monkeypatch):

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from vergence.errors import DataError
+from vergence.errors import DataError, VergenceError
 from vergence.evaluation.report import build_any_report, build_evaluation_report
 
 VOID = {"meta", "img", "br", "input"}
@@ -377,6 +377,35 @@ def test_one_run_without_any_task(tmp_path, folders):
     run = folders.write(tmp_path / "none", "none", {})
     page = Page(build_evaluation_report([run], tmp_path / "page.html").read_text(encoding="utf-8"))
     assert page.headings[-1] == "Runs"
+
+
+def test_what_was_not_evaluated_is_said_and_the_rest_is_shown(runs, tmp_path):
+    file = runs[0] / "results.json"
+    whole = json.loads(file.read_text(encoding="utf-8"))
+    gone = {"n": 0, "invalid": 0, "errors": 0, "measures": [], "problems": ["not evaluated: no data at <here>"]}
+    whole["tasks"] = {"mmstar": gone, **whole["tasks"], "digit": gone}
+    file.write_text(json.dumps(whole), encoding="utf-8")
+    page = Page(build_evaluation_report(runs[:2], tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert page.tables["Tasks that were not evaluated"] == [
+        ["task", "run", "why"], ["mmstar", "alpha", "no data at <here>"], ["digit", "alpha", "no data at <here>"],
+    ]  # fmt: skip
+    (digit,) = [row for row in page.tables["Tasks by models"] if row[0].startswith("digit")]
+    assert digit[1] == "n/a"
+    assert digit[2].startswith("50.0")
+    alone = Page(build_evaluation_report(runs[:1], tmp_path / "alone.html").read_text(encoding="utf-8"))
+    assert alone.tables["Tasks that were not evaluated"][1] == ["mmstar", "no data at <here>"]
+    whole["tasks"] = {"mmstar": gone}
+    file.write_text(json.dumps(whole), encoding="utf-8")
+    nothing = Page(build_evaluation_report(runs[:1], tmp_path / "nothing.html").read_text(encoding="utf-8"))
+    assert nothing.headings == ["Not evaluated", "Runs"]
+
+
+def test_a_page_that_can_not_be_written_is_named(runs, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(VergenceError, match=r"file/page\.html: can't be written"):
+        build_evaluation_report(runs, tmp_path / "file" / "page.html")
+    with pytest.raises(VergenceError, match="alpha: can't be written: Is a directory"):
+        build_evaluation_report(runs, runs[0])
 
 
 def test_a_broken_record_is_named_and_nothing_is_written(runs, tmp_path):

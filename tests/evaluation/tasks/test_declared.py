@@ -17,6 +17,8 @@ from vergence.evaluation.task import Answer, CandidateScore, Record, TaskOptions
 from vergence.evaluation.tasks.declaration import parse_declaration
 from vergence.evaluation.tasks.declared import DeclaredTask, read_preset
 from vergence.evaluation.tasks.files import DataNotFoundError
+from vergence.evaluation.tasks.orders import Circular
+from vergence.evaluation.tasks.pictures import Blind
 
 ROWS = [
     {"id": "q1", "q": "What is it?", "o": ["a kite", "a boat", "a hill"], "a": "B", "kind": "x", "film": "f1"},
@@ -298,6 +300,13 @@ def test_a_judge_is_asked_and_its_silence_is_no_score(tmp_path):
     assert verdict.extracted["replies"] == ["[[1]]"]
     assert not own.score(sample, Answer(" ")).valid
     assert own.definition()["judge"]["judge"]["model"] == {"kind": "stub"}
+    assert own.scoring_threads > 1, "judges take their time"
+    assert Blind(own).scoring_threads == Circular(own).scoring_threads == own.scoring_threads
+    assert task(tmp_path, rows).scoring_threads == 1
+    stopped: list[str] = []
+    judge.stop = lambda: stopped.append("stopped")
+    Circular(Blind(own)).stop()
+    assert stopped == ["stopped"]
     judge.reply = lambda text: "I would rather not say."
     with pytest.raises(DataError, match="1: the judge gave no readable reply"):
         own.score(sample, Answer("Another kite."))

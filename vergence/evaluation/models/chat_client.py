@@ -141,6 +141,8 @@ class ChatClient:
         data = json.dumps(body).encode()
         name = request or hashlib.sha256(data).hexdigest()
         for attempt in range(self.retries.attempts):
+            if self._stopped.is_set():
+                raise EndpointError("stopped before it was asked")
             try:
                 return _reply(self._post(data), attempt + 1)
             except _PassingError as failure:

@@ -81,7 +81,7 @@ class EndpointModel:
                 futures.update({pool.submit(self._ask, prompt): i for i, prompt in enumerate(prompts)})
                 for future in as_completed(futures):
                     yield futures[future], future.result()
-            except BaseException:  # Ctrl-C, here or where the answers are taken: a reply may take minutes
+            except KeyboardInterrupt:  # a reply may take minutes
                 self.stop()
                 raise
             finally:

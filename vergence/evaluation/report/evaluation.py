@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vergence.evaluation.examples import write_text
 from vergence.evaluation.report.entries import Pictures, entries
 from vergence.evaluation.report.figures import best_of, form_of, measure_cell, unit
 from vergence.evaluation.report.groups import group_sections
-from vergence.evaluation.report.html import Cell, page, plain, resource, script_data, section, table, text
+from vergence.evaluation.report.html import Cell, page, plain, resource, script_data, section, table, text, write_page
 from vergence.evaluation.report.overview import (
     comparable,
     compat_table,
@@ -73,7 +72,7 @@ def build_evaluation_report(runs: Sequence[Path], output: Path, *, samples: int 
         ]
     )
     script = resource("samples.js") if shown else ""
-    write_text(output, page(title, body, script, style=resource("samples.css"), wide=True))
+    write_page(output, page(title, body, script, style=resource("samples.css"), wide=True))
     return output
 
 

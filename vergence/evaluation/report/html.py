@@ -18,8 +18,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
+from vergence.errors import VergenceError
+from vergence.evaluation.examples import write_text
 from vergence.evaluation.wording import percent
 
 STEPS = 9  # shades of a heat map; the colours are --h0 to --h8 of report.css
@@ -64,6 +67,14 @@ def page(title: str, body: str, script: str = "", *, style: str = "", wide: bool
         + (f"<script>{script}</script>" if script else "")
         + "</body></html>\n"
     )
+
+
+def write_page(path: Path, document: str) -> None:
+    """Write a page atomically. Raises `VergenceError` by its name where that isn't possible."""
+    try:
+        write_text(path, document)
+    except OSError as error:
+        raise VergenceError(f"{path}: can't be written: {error.strerror or error}") from None
 
 
 def script_data(identifier: str, data: Any) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from vergence.errors import DataError
-from vergence.evaluation.examples import Example, read_examples, write_text
+from vergence.evaluation.examples import Example, read_examples
 from vergence.evaluation.history import Stage, read_metrics, scores_of, stages_of
 from vergence.evaluation.report.gallery import gallery
-from vergence.evaluation.report.html import page, plain, text
+from vergence.evaluation.report.html import page, plain, text, write_page
 from vergence.evaluation.report.sections import curves, final_scores, scores_by_stage, skipped_samples, stage_table
 from vergence.evaluation.scores import read_scores
 from vergence.evaluation.wording import compact, duration, percent, share_of_score
@@ -99,7 +99,7 @@ def write_report(
         _section("Recipe", f"<details><summary>The resolved recipe</summary><pre>{text(recipe_text)}</pre></details>"),
     ]
     path = output or run / FILE
-    write_text(path, page(f"{plain(title)} · vergence report", "".join(sections)))
+    write_page(path, page(f"{plain(title)} · vergence report", "".join(sections)))
     return path
 
 
