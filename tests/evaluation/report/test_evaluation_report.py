@@ -140,11 +140,11 @@ def test_several_runs_become_one_page(report):
         "Tasks and models", "Beside other harnesses", "Runs", "seed", "By dimension", "suite",
         "In and out of distribution", "By capability", "needle", "By length and depth", "depth", "digit", "Samples",
     ]  # fmt: skip
-    for words in ("3 runs on 6 tasks", "alpha", "beta", "gamma", "1 row left out", "fingerprint", "seed"):
+    for words in ("3 runs on 5 tasks", "alpha", "beta", "gamma", "1 row left out", "fingerprint", "seed"):
         assert words in page.text
     facts = re.findall(r"<dt><bdi>([^<]*)</bdi></dt><dd><bdi>([^<]*)</bdi></dd>", report)
     assert dict(facts) == {
-        "runs": "3", "tasks": "6", "answers": "30", "invalid": "3 (10.0%)", "errors": "3 (10.0%)", "ties": "3"
+        "runs": "3", "tasks": "5", "answers": "30", "invalid": "3 (10.0%)", "errors": "3 (10.0%)", "ties": "3"
     }  # fmt: skip
 
 
@@ -176,7 +176,7 @@ def test_not_evaluated_is_hatched_and_zero_is_a_figure(report):
     line = next(found for found in part.split("<tr") if "Celebrity" in found)
     assert re.findall(r'<td class="(\w+)"', line) == ["h0", "missing", "h4"]
     wide = next(row for row in page.tables["By dimension"] if row[0] == "Celebrity")
-    assert wide == ["Celebrity", "0–2", "0.0-10.0–10.0", "20.010.0–30.0", "n/a", "20.010.0–30.0", "40.030.0–50.0",
+    assert wide == ["Celebrity", "0–2", "0.0-10.0 to 10.0", "20.010.0–30.0", "n/a", "20.010.0–30.0", "40.030.0–50.0",
                     "20.010.0–30.0"]  # fmt: skip
 
 
@@ -373,6 +373,19 @@ def test_one_run_s_scores_are_drawn_beside_the_blind_ones(runs, tmp_path):
     assert "★" not in Page(html).text
 
 
+def test_equal_values_have_no_best_and_empty_columns_are_left_out(folders, tmp_path):
+    runs = [
+        folders.write(tmp_path / name, name, {"t": folders.task([folders.measure("accuracy", 0.0)], [folders.line(0)])})
+        for name in ("a", "b")
+    ]
+    html = build_evaluation_report(runs, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert 'class="best' not in html
+    assert Page(html).tables["How the runs went"][0] == [
+        "run", "accuracy,\xa0%", "scored", "invalid", "errors", "ties", "prompt tokens", "image tokens",
+        "answer tokens",
+    ]  # fmt: skip
+
+
 def test_one_run_without_any_task(tmp_path, folders):
     run = folders.write(tmp_path / "none", "none", {})
     page = Page(build_evaluation_report([run], tmp_path / "page.html").read_text(encoding="utf-8"))
@@ -398,6 +411,13 @@ def test_what_was_not_evaluated_is_said_and_the_rest_is_shown(runs, tmp_path):
     file.write_text(json.dumps(whole), encoding="utf-8")
     nothing = Page(build_evaluation_report(runs[:1], tmp_path / "nothing.html").read_text(encoding="utf-8"))
     assert nothing.headings == ["Not evaluated", "Runs"]
+
+
+def test_a_run_without_a_finished_task_is_told_from_no_run(tmp_path):
+    (tmp_path / "started" / "parts").mkdir(parents=True)
+    for runs in ([tmp_path / "started"], [tmp_path / "started", tmp_path]):
+        with pytest.raises(DataError, match="started: no task of this evaluation is finished yet"):
+            build_any_report(runs)
 
 
 def test_a_page_that_can_not_be_written_is_named(runs, tmp_path):

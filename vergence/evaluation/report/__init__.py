@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vergence.evaluation.history import read_metrics
+from vergence.evaluation.parts import FOLDER as PARTS
 from vergence.evaluation.report.evaluation import build_evaluation_report
 from vergence.evaluation.report.training import build_report, write_report
 from vergence.evaluation.results import FILE as RESULTS
@@ -20,6 +21,7 @@ def build_any_report(runs: Sequence[Path], output: Path | None = None) -> Path:
     `DataError` for a folder of neither kind, and for files that can't be used.
     """
     alone = runs[0] if len(runs) == 1 else None
-    if alone and ((alone / "recipe.yaml").is_file() or not (alone / RESULTS).is_file()):
+    evaluated = alone and ((alone / RESULTS).is_file() or (alone / PARTS).is_dir())
+    if alone and ((alone / "recipe.yaml").is_file() or not evaluated):
         return build_report(alone, output=output) if output else build_report(alone)
     return build_evaluation_report(runs, output or runs[0] / "report.html")

@@ -112,7 +112,8 @@ def _run_facts(having: Sequence[tuple[str, TaskRun]]) -> str:
     """Runs down: the measures of the whole task, then how the run went."""
     tasks = [task for _, task in having]
     metrics = list(dict.fromkeys(m.metric for task in tasks for m in task.measures if not m.group))
-    kinds = list(dict.fromkeys(kind for task in tasks for kind in task.tokens))
+    kinds = dict.fromkeys(kind for task in tasks for kind in task.tokens if task.tokens[kind])
+    thought = any(task.truncated_thoughts is not None for task in tasks)
     rows: list[list[Cell | str]] = [[label] for label, _ in having]
     names = []
     for metric in metrics:
@@ -123,10 +124,10 @@ def _run_facts(having: Sequence[tuple[str, TaskRun]]) -> str:
         for index_, (row, measure) in enumerate(zip(rows, line, strict=True)):
             row.append(measure_cell(measure, form, best=index_ in best))
     for row, task in zip(rows, tasks, strict=True):
-        counts = [task.n, task.invalid, task.errors, task.ties, task.truncated_thoughts]
+        counts = [task.n, task.invalid, task.errors, task.ties, *([task.truncated_thoughts] if thought else [])]
         row += [_count(value, ",") for value in counts]
         row += [_count(task.tokens.get(kind), ",.1f") for kind in kinds]
-    columns = ["run", *names, "scored", "invalid", "errors", "ties", "cut-off thoughts"]
+    columns = ["run", *names, "scored", "invalid", "errors", "ties", *(["cut-off thoughts"] if thought else [])]
     columns += [f"{kind} tokens" for kind in kinds]
     return table(columns, rows, label="How the runs went", sortable=len(rows) > 1)
 

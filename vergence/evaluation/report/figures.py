@@ -57,17 +57,18 @@ def measure_cell(measure: Measure | None, form: Form, *, best: bool = False, bel
 def sure(measure: Measure, form: Form) -> str:
     """How sure a value is: its 95% interval `60.1–66.2`, or its standard error `± 2.1 SE`, or nothing."""
     if measure.low is not None and measure.high is not None:
-        return f"{form(measure.low)}–{form(measure.high)}"
+        joined = "–" if measure.low >= 0 else " to "  # a dash beside a minus can't be read
+        return f"{form(measure.low)}{joined}{form(measure.high)}"
     return "" if measure.stderr is None else f"± {form(measure.stderr)} SE"
 
 
 def best_of(measures: Sequence[Measure | None], metric: str) -> set[int]:
     """The places of the best value (several where they are equal).
 
-    None where fewer than two were evaluated, and of a difference, which is neither good nor bad.
+    None where fewer than two were evaluated, where all are equal, and of a difference, which is neither good nor bad.
     """
     values = {i: m.value for i, m in enumerate(measures) if m is not None and m.value is not None}
-    if len(values) < 2 or _words(metric) & _DIFFERENCES:
+    if len(set(values.values())) < 2 or _words(metric) & _DIFFERENCES:
         return set()
     best = min(values.values()) if lower_is_better(metric) else max(values.values())
     return {index for index, value in values.items() if value == best}

@@ -16,7 +16,7 @@ def header(runs: Sequence[Run]) -> str:
     """What this is about, and its figures as cards."""
     tasks = [task for run in runs for task in run.tasks.values()]
     asked = sum(task.n + task.errors for task in tasks)
-    names = task_names(runs)
+    names = [name for name in task_names(runs) if not is_blind(name, runs)]
     what = text(runs[0].label) if len(runs) == 1 else f"{len(runs)} runs"
     thoughts = [task.truncated_thoughts for task in tasks if task.truncated_thoughts is not None]
     cards = {
@@ -127,7 +127,8 @@ def compat_table(runs: Sequence[Run]) -> str:
         return ""
     hint = (
         "The same answers under the rules of other harnesses. Where columns differ, the rules do: what counts as an "
-        "answer, what happens to one that can’t be read, and what is averaged."
+        "answer, what happens to one that can’t be read, and what is averaged. Columns named ranking: are other scores "
+        "of the same options."
     )
     columns = ["task", "model", "vergence", *harnesses]
     return f'<p class="hint">{hint}</p>' + table(columns, rows, label="Scores by harness", left=(0, 1))
