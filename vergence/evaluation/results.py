@@ -14,6 +14,7 @@ from typing import Any
 from vergence import __version__
 from vergence.errors import DataError, UsageError
 from vergence.evaluation.examples import write_text
+from vergence.evaluation.parts import FOLDER as PARTS
 from vergence.evaluation.parts import locked
 from vergence.evaluation.records import UNSCORED
 from vergence.evaluation.task import Measure, Model, Record, Task, fingerprint
@@ -163,6 +164,8 @@ def read_results(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if (folder / PARTS).is_dir():
+            raise DataError(f"{folder}: no task of this evaluation is finished yet, run its command again") from None
         raise DataError(f"{folder}: not the folder of an evaluation (it has no {FILE})") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: can't be read: {' '.join(str(error).split())}") from None

@@ -7,12 +7,14 @@ import json
 import pytest
 import tiny_transformers
 
+from vergence.conversation import Conversation, ImagePart, user
 from vergence.errors import DataError, UsageError
 from vergence.evaluation.models.endpoint import EndpointModel
 from vergence.evaluation.models.engine_model import EngineModel
 from vergence.evaluation.models.open_model import open_model
 from vergence.evaluation.models.recorded import RecordedModel
 from vergence.evaluation.models.transformers_model import TransformersModel
+from vergence.evaluation.task import Answer, Prompt
 
 
 def test_a_run_folder(small_run):
@@ -20,6 +22,15 @@ def test_a_run_folder(small_run):
     assert isinstance(model, EngineModel)
     assert model.batch == 3
     assert model.description()["kind"] == "checkpoint"
+
+
+def test_a_question_that_can_not_be_run_has_no_counts_of_tokens(small_run, tmp_path):
+    prompts = [Prompt(Conversation((user(*media, "Which?"),))) for media in ([], [ImagePart(tmp_path / "none.png")])]
+    answers = dict(open_model(str(small_run)).answer(prompts))
+    assert answers[0].error is None
+    assert answers[0].prompt_tokens
+    assert answers[1] == Answer(finish_reason="error", error=answers[1].error)
+    assert "none.png: no such file" in str(answers[1].error)
 
 
 def test_a_model_of_transformers(tmp_path):

@@ -145,7 +145,7 @@ def test_identifiers_tags_and_clusters(tmp_path):
 
 def test_rows_about_the_same_picture_share_a_cluster_wherever_the_data_lies(tmp_path):
     fields = {"answer": "a", "media": [{"column": "image"}]}
-    for folder in (tmp_path / "one", tmp_path / "two"):
+    for folder in (tmp_path / "one", tmp_path / "two", tmp_path / "one" / ".." / "three"):
         (folder / "sub").mkdir(parents=True)
         found = sample(fields, {"a": "x", "image": "sub/a.png"}, metric="exact", folder=folder)
         assert found.tags["cluster"] == "sub/a.png"

@@ -64,6 +64,8 @@ class EngineModel:
         return [self._answer(output) for output in self.engine.generate(requests, on_error="return")]
 
     def _answer(self, output: Output) -> Answer:
+        if output.error is not None:  # nothing was read or said, which isn't 0 tokens
+            return Answer(finish_reason="error", error=output.error)
         thought = 0
         if output.thought and isinstance(self.engine, Engine):
             thought = len(self.engine.processor.tokenizer.encode(output.thought))
@@ -75,7 +77,6 @@ class EngineModel:
             image_tokens=output.image_tokens,
             answer_tokens=len(output.token_ids) - thought,
             thought_tokens=thought,
-            error=output.error,
         )
 
     def _rank(self, prompts: Sequence[Prompt]) -> list[Answer]:

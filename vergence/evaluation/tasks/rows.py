@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,7 +146,7 @@ class RowReader:
         if rule != "media":
             return as_text(_needed(row, rule))
         name = identity(media[0])
-        folder = "" if self.folder is None else f"{self.folder.as_posix().rstrip('/')}/"
+        folder = "" if self.folder is None else f"{Path(os.path.abspath(self.folder)).as_posix().rstrip('/')}/"
         return name.removeprefix(folder)
 
 
