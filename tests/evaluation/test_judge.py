@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vergence.errors import DataError, UsageError
+from vergence.errors import DataError, UsageError, VergenceError
 from vergence.evaluation.agreement import agreement, cohen_kappa
 from vergence.evaluation.judge import Judge, Judgement, Question, repeat_sd, scale
 from vergence.evaluation.task import Answer, Prompt
@@ -160,6 +160,13 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     path.write_text("not a cache\nat all\n")
     with pytest.raises(DataError, match=r"notes\.txt: not a cache"):
         Judge(Scripted(), TEMPLATE, scale(0, 10), cache=path)
+
+
+def test_replies_that_can_not_be_kept_end_the_run(tmp_path):
+    (tmp_path / "file").touch()
+    judge = Judge(Scripted("[[1]]"), TEMPLATE, scale(0, 10), cache=tmp_path / "file" / "judge.jsonl")
+    with pytest.raises(VergenceError, match=r"file/judge\.jsonl: the judge's replies can't be kept: "):
+        judge.judge(Question("q", "a"))
 
 
 def test_threads_share_a_judge_and_pay_once(tmp_path):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vergence.errors import DataError
+from vergence.errors import DataError, VergenceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +67,28 @@ class JudgeCache:
                 self._changed.notify_all()
 
     def add(self, line: Mapping[str, Any]) -> None:
-        """Keep a reply. The object has "key", "reply", "finish_reason", and whatever else should be on record."""
+        """Keep a reply. The object has "key", "reply", "finish_reason", and whatever else should be on record.
+
+        Raises `VergenceError` for a file that can't be written.
+        """
         data = json.dumps(line, separators=(",", ":")).encode() + b"\n"
         with self._changed:
             self._known[line["key"]] = Reply(line["reply"], line["finish_reason"], cached=True)
             if self.path is None:
                 return
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab+", buffering=0) as file:
-                end = file.seek(0, os.SEEK_END)
-                if end:
-                    file.seek(end - 1)
-                    if file.read(1) != b"\n":  # the rest of a line that a kill cut off
-                        data = b"\n" + data
-                file.write(data)
+            try:
+                _append(self.path, data)
+            except OSError as error:  # no more replies are paid for that can't be kept
+                why = error.strerror or error
+                raise VergenceError(f"{self.path}: the judge's replies can't be kept: {why}") from None
+
+
+def _append(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        if end:
+            file.seek(end - 1)
+            if file.read(1) != b"\n":  # the rest of a line that a kill cut off
+                data = b"\n" + data
+        file.write(data)
