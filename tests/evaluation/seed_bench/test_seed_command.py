@@ -71,6 +71,10 @@ def test_a_run_becomes_a_valid_submission(tmp_path):
     assert lines == [{"question_id": question["question_id"], "prediction": "B"} for question in V2]
     questions = tmp_path / "data" / "SEED-Bench_v2_level1_2_3.json"
     assert validate_file(output, questions) == f"{output}: a valid submission for seed-bench-2"
+    empty = tmp_path / "empty.json"
+    empty.write_text("", encoding="utf-8")
+    with pytest.raises(DataError, match=r"empty\.json: not a valid submission for seed-bench-2: it has no answers"):
+        validate_file(empty, questions)
     scored = score_recorded(output, version="2", questions=questions)
     (same,) = results_of([run])
     assert {name: found["micro"] for name, found in scored["averages"].items()} == {

@@ -78,6 +78,8 @@ def validate_file(file: Path, questions: Path) -> str:
     known = load_questions(questions, edition)
     problems = validate_submission(file, known.samples)
     faults = [str(problem) for problem in problems if problem.kind != NOT_SUBMITTED]
+    if not faults and file.stat().st_size == 0:
+        faults = ["it has no answers"]
     unusable = [f"{questions}: {problem}" for problem in known.problems]
     if faults:
         raise DataError(f"{file}: not a valid submission for seed-bench-{edition}: {'; '.join([*faults, *unusable])}")
