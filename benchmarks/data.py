@@ -1,4 +1,6 @@
-"""Random reads from shards, beside Parquet through `datasets`. Prints a line of JSON for each measurement.
+"""Reads from shards, random beside `datasets` and in order beside `webdataset`, and memory while streaming.
+
+Prints a line of JSON for each measurement.
 
     python benchmarks/data.py
     python benchmarks/data.py --records 600 --reads 200
@@ -50,6 +52,7 @@ class Settings:
     records: int
     reads: int
     rounds: int
+    stream_gigabytes: float
 
 
 class NoiseRows:
@@ -167,7 +170,70 @@ def shards_random_reads(settings: Settings) -> None:
         )
 
 
-MEASUREMENTS = {"shards_random_reads": shards_random_reads}
+def shards_in_order(settings: Settings) -> None:
+    """All records of a folder from front to back; webdataset reads the same tars."""
+    import webdataset
+
+    source = NoiseRows(settings.records)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "shards"
+        pack(source, folder, form="noise", shard_bytes=64 * 1024**2)
+        tars = [str(path) for path in sorted(folder.glob("*.tar"))]
+
+        def ours() -> float:
+            shards = open_shards(folder)
+            for number in range(len(shards)):
+                record, picture = shards.members(number).values()
+                assert json.loads(record)
+                assert picture
+            return len(shards)
+
+        def theirs() -> float:
+            count = 0
+            for sample in webdataset.WebDataset(tars, shardshuffle=False, empty_check=False):
+                assert json.loads(sample["json"])
+                assert sample["0.jpg"]
+                count += 1
+            return count
+
+        if ours() != theirs():
+            sys.exit("both sides hold different numbers of records")
+        compare("shards_in_order", ours, theirs, "records/s", settings.rounds, records=settings.records)
+
+
+def stream_memory(settings: Settings) -> None:
+    """Resident memory while `--stream-gigabytes` are read in a random order.
+
+    The shards are many names of a few files, so that a small disk is enough; every byte of each is read and checked.
+    """
+    import resource
+
+    source = NoiseRows(settings.records)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pack(source, folder / "few", form="noise", shard_bytes=128 * 1024**2)
+        size = sum(path.stat().st_size for path in (folder / "few").glob("*.tar"))
+        (folder / "many").mkdir()
+        copies = -(-int(settings.stream_gigabytes * 1e9) // size)
+        for copy in range(copies):
+            for path in (folder / "few").glob("shard-*.[tp]a*"):
+                (folder / "many" / f"{copy:05d}-{path.name}").hardlink_to(path)
+        shards = open_shards(folder / "many")
+        order = np.random.default_rng(0).permutation(len(shards))
+        peaks, read = [], 0
+        for place, number in enumerate(order):
+            read += sum(map(len, shards.members(int(number)).values()))
+            if place in (len(order) // 10, len(order) - 1):
+                peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+        line = {"name": "stream_memory", "gigabytes": round(read / 1e9, 2), "records": len(order)}
+        print(json.dumps({**line, "peak_mib_at_a_tenth": peaks[0], "peak_mib_at_the_end": peaks[1]}), flush=True)
+
+
+MEASUREMENTS = {
+    "shards_random_reads": shards_random_reads,
+    "shards_in_order": shards_in_order,
+    "stream_memory": stream_memory,
+}
 
 
 def main() -> None:
@@ -177,10 +243,11 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=6000)
     parser.add_argument("--reads", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--stream-gigabytes", type=float, default=10.0)
     arguments = parser.parse_args()
     datasets.disable_progress_bars()
     for name in arguments.only:
-        MEASUREMENTS[name](Settings(arguments.records, arguments.reads, arguments.rounds))
+        MEASUREMENTS[name](Settings(arguments.records, arguments.reads, arguments.rounds, arguments.stream_gigabytes))
 
 
 if __name__ == "__main__":

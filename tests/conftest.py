@@ -85,7 +85,7 @@ def small_recipe(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def small_run(small_recipe, tmp_path_factory) -> Path:
     """The folder of that recipe's unbroken run, to be read only."""
-    from vergence.data.catalogue import load_checked_recipe
+    from vergence.data.recipes import load_checked_recipe
     from vergence.training.trainer import Trainer
 
     path = tmp_path_factory.mktemp("run") / "small"

@@ -14,7 +14,8 @@ from PIL import Image
 
 from vergence import __version__
 from vergence.cli import main
-from vergence.data.catalogue import TASKS, load_checked_recipe
+from vergence.data.catalogue import TASKS
+from vergence.data.recipes import load_checked_recipe
 from vergence.data.sources.folder import read_folder
 from vergence.models.checkpoint import open_checkpoint
 from vergence.recipe import Recipe, load_recipe
@@ -117,7 +118,7 @@ def test_the_version(capsys):
         (["train"], "the following arguments are required: recipe"),
         (["train", "RECIPE", "--outputs", "x"], "unrecognized arguments: --outputs x"),
         (["train", "RECIPE", "seed=1", "--outputs", "x"], "unrecognized arguments: --outputs x"),
-        (["data", "list", "seed=1"], "unrecognized arguments: seed=1"),
+        (["data", "list", "shapes", "seed=1"], "unrecognized arguments: seed=1"),
         (["report"], "the following arguments are required: run_folder"),
         (["compare", "a"], "the following arguments are required: second"),
         (["contamination", "RECIPE"], "the following arguments are required: --task"),
@@ -319,7 +320,7 @@ def test_a_rate_may_be_written_as_people_write_it(small_recipe, capsys):
 
 
 def test_the_list_of_tasks(capsys):
-    code, out, _ = run("data", "list", capsys=capsys)
+    code, out, _ = run("data", "list", "--tasks", capsys=capsys)
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines()[1:]}
     assert code == 0
     expected = {task: [info.kind, "real" if info.real else "rendered", info.metric] for task, info in TASKS.items()}

@@ -38,7 +38,8 @@ from vergence.cli import build_parser, main
 from vergence.cli.evaluation import split_names
 from vergence.config import Section, merge, read_yaml
 from vergence.conversation import from_json
-from vergence.data.catalogue import load_checked_recipe
+from vergence.data.kinds import why_unavailable
+from vergence.data.recipes import load_checked_recipe
 from vergence.errors import VergenceError
 from vergence.evaluation.command import chosen_tasks
 from vergence.evaluation.history import read_metrics
@@ -55,7 +56,7 @@ from vergence.recipe import Recipe, find_recipe
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 EXAMPLES = ROOT / "examples"
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 TARGETS = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 # The commands that are run, each with words put behind it that make it short: the last value of an option counts.
@@ -68,6 +69,18 @@ CHEAP: dict[tuple[str, ...], list[str]] = {
     ("data", "pack"): [],
     ("data", "unpack"): [],
     ("data", "stats"): [],
+    ("data", "make"): ["--count", "3", "--jobs", "1"],
+    ("data", "show"): ["--samples", "2"],
+    ("data", "sources"): [],
+    ("data", "report"): [],
+    ("data", "rollouts"): ["--rollouts", "2", "--max-tokens", "4"],
+    ("data", "select"): [],
+    ("data", "recaption"): [],
+    ("data", "instruct"): [],
+    ("data", "clean"): [],
+    ("data", "dedup"): [],
+    ("data", "rebalance"): [],
+    ("data", "decontaminate"): ["limit=2"],
     ("data", "packing"): ["--rows", "1", "loader.lanes=1", "loader.open_rows=1", "loader.workers=0"],
     ("tokenizer", "train"): ["--samples", "3"],
     ("eval",): ["--limit", "2"],
@@ -169,7 +182,7 @@ def here(small_run, tmp_path, monkeypatch) -> Path:
 # A page from top to bottom
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)).removeprefix("docs/"))
 def test_a_page_does_what_it_says(page, here, capsys):
     check_page(page, here, capsys)
 
@@ -259,8 +272,10 @@ def check_command(block: Block, command: str, printed: list[str], capsys: pytest
         if name == ("eval",):
             open_tasks(arguments)
         return
-    if name == ("data", "generate"):
-        shutil.rmtree(arguments.output, ignore_errors=True)  # what an earlier command of the page wrote
+    if name in (("data", "generate"), ("data", "make")):
+        shutil.rmtree(
+            getattr(arguments, "output", None) or arguments.out, ignore_errors=True
+        )  # what an earlier command of the page wrote
     if name == ("eval",) and not (arguments.task or arguments.suite):
         words = [*words, "--task", "digit"]
     fails = bool(printed) and printed[0].startswith("vergence: ")
@@ -278,6 +293,10 @@ def is_run(name: tuple[str, ...], arguments: argparse.Namespace) -> bool:
         return False
     if name == ("chat",):
         return arguments.prompt is not None
+    if name in (("data", "recaption"), ("data", "instruct")):
+        return not arguments.model.startswith("http")
+    if name == ("data", "make"):  # kinds of which something isn't installed or fetched here are parsed only
+        return arguments.on == "here" and why_unavailable(arguments.kind) is None
     if name[0] == "seed-bench":
         named = [getattr(arguments, key, None) for key in ("run_folder", "file", "questions", "data")]
         return all(path.exists() for path in [*named, *getattr(arguments, "runs", [])] if path is not None)
@@ -338,6 +357,11 @@ def is_setup(words: list[str]) -> bool:
     match words:
         case ["python", "-m", "lmms_eval", *_]:  # which tests/evaluation/test_lmms_plugin.py runs
             return True
+        case ["sbatch", option, "--wrap", command]:  # a scheduler's job array of a command of ours
+            build_parser().parse_args(shlex.split(command)[1:])
+            return option.startswith("--array=")
+        case ["python", script, *_] if script.startswith("benchmarks/"):
+            return (ROOT / script).is_file()
         case ["make", *targets]:
             return {target for target in targets if "=" not in target} <= TARGETS
         case ["python3" | "python", "-m", "venv" | "pip", *_] | ["pip", "install", *_] | ["git", "clone", *_]:
@@ -350,7 +374,7 @@ def is_setup(words: list[str]) -> bool:
 # What pages say about the code
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)).removeprefix("docs/"))
 def test_links_lead_somewhere(page):
     broken = []
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
@@ -364,7 +388,7 @@ def test_links_lead_somewhere(page):
     assert broken == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)).removeprefix("docs/"))
 def test_what_is_named_exists(page):
     """Files, modules and make targets that the text of a page names in backticks."""
     missing = []
@@ -391,7 +415,9 @@ def importable(name: str) -> bool:
 
 def test_the_readme_names_both_commands_and_every_page():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [page.name for page in PAGES[1:] if page.name != "index.md" and f"(docs/{page.name}" not in text] == []
+    # The pages of single kinds are named by docs/data.md.
+    pages = [page.name for page in PAGES[1:] if page.parent == DOCS]
+    assert [name for name in pages if name != "index.md" and f"(docs/{name}" not in text] == []
     assert "make demo\nmake test" in text
 
 
@@ -449,9 +475,11 @@ def test_the_navigation_has_every_page_once():
                 walk(child)
 
     walk(yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"])
-    assert sorted(listed) == [page.name for page in PAGES[1:]]
+    pages = sorted(str(page.relative_to(DOCS)) for page in PAGES[1:])
+    assert sorted(listed) == pages
     index = (DOCS / "index.md").read_text(encoding="utf-8")
-    assert [page.name for page in PAGES[1:] if page.name != "index.md" and f"({page.name})" not in index] == []
+    linked = index + (DOCS / "data.md").read_text(encoding="utf-8")
+    assert [page for page in pages if page != "index.md" and f"({page})" not in linked] == []
 
 
 def sections(path: str, model: type[Section]) -> Iterator[tuple[str, type[Section]]]:

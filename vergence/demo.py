@@ -8,8 +8,8 @@ from pathlib import Path
 
 from vergence.chat import answer
 from vergence.data import catalogue
-from vergence.data.catalogue import load_checked_recipe
 from vergence.data.generate import packing_report, write_folder
+from vergence.data.recipes import load_checked_recipe
 from vergence.evaluation.scores import from_json, read_scores, table
 from vergence.evaluation.tasks.pictures import SEED
 from vergence.inference.engine import Engine

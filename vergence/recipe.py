@@ -55,7 +55,7 @@ def _valid_pattern(value: str) -> str:
 class MixtureEntry(Section):
     """One source of a mixture and how its pictures are turned into conversations."""
 
-    source: SourceName = Field(description="a kind of picture (see `vergence data list`) or `folder`")
+    source: SourceName = Field(description="a kind of data (see `vergence data list`) or `folder`")
     weight: float = Field(1.0, gt=0, description="share of the samples, relative to the other entries")
     style: Literal["caption", "question", "dialogue", "text"] = Field(
         "dialogue",
@@ -64,11 +64,32 @@ class MixtureEntry(Section):
     tasks: tuple[TaskName, ...] = Field((), description="only questions of these tasks; empty: all")
     turns: int = Field(4, ge=1, description="most questions in one dialogue")
     path: Path | None = Field(None, description="the folder of conversations or of shards, for source `folder`")
+    settings: dict[str, Any] = Field({}, description="settings of the kind (see `vergence data list KIND`)")
+    take: str = Field(
+        "all",
+        pattern=r"^(all|(first|end|random):[1-9][0-9]*%?)$",
+        description="what of a folder is taken: all, first:N, end:N or random:N, N a number or a percentage (10%)",
+    )
+    keep: tuple[Path, ...] = Field((), description="decisions of filters on the folder, which all must keep a sample")
+    epochs: float | None = Field(None, gt=0, description="most passes over a folder; then others take its share")
+    samples: int | None = Field(None, ge=1, description="most samples; then others take its share")
+    schedule: tuple[tuple[int, float], ...] = Field(
+        (), description="(sample number, factor of the weight) points, straight lines between them"
+    )
 
     @model_validator(mode="after")
     def _folder_has_path(self) -> MixtureEntry:
         if (self.source == "folder") != (self.path is not None):
             raise ValueError("source `folder` needs a path, and only it takes one")
+        if self.path is None and (self.epochs is not None or self.take != "all" or self.keep):
+            raise ValueError("epochs, take and keep are of a `folder`; a kind has no end (samples caps it)")
+        if self.path is not None and self.settings:
+            raise ValueError("settings are of a kind, not of a `folder`")
+        places = [place for place, _ in self.schedule]
+        if sorted(set(places)) != places or any(factor < 0 for _, factor in self.schedule):
+            raise ValueError("schedule: sample numbers must ascend, and factors must not be negative")
+        if self.schedule and not any(factor for _, factor in self.schedule):
+            raise ValueError("schedule: every factor is 0, so the entry would never be drawn")
         return self
 
 

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from vergence.data import generate
-from vergence.data.catalogue import load_checked_recipe
 from vergence.data.generate import packing_report, train_tokenizer_on, training_texts, write_folder
 from vergence.data.loader import RowSettings, load_rows
 from vergence.data.mixture import Mixture
+from vergence.data.recipes import load_checked_recipe
 from vergence.data.sources.folder import read_folder
 from vergence.errors import DataError, UsageError
 from vergence.processing.processor import Processor

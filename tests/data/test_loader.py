@@ -218,3 +218,30 @@ def test_bad_samples_between_good_ones_never_add_up_to_a_refusal(tmp_path, proce
     folder = write_folder(tmp_path / "data", [(["missing.png"], "what?")] * 5 + [([], "good")] * 5)
     rows = list(islice(folder_rows(folder, processor, RowSettings(row_tokens=400, lanes=1, open_rows=8)), 3))
     assert sum(len(row.skipped) for row in rows) > 25
+
+
+def test_the_account_counts_what_was_trained_on_wherever_it_was_taken_up(mixture, processor, expected):
+    """Samples and tokens of each entry, from one run and from one that went on at another number of workers."""
+    state = LoaderState()
+    for row in expected:
+        state.after(row)
+    positions = [position for row in expected for position in row.positions]
+    for entry in (0, 1):
+        assert state.account[entry].samples == sum(mixture.place(position)[0] == entry for position in positions)
+    assert sum(given.tokens for given in state.account.values()) == sum(row.batch.input_ids.numel() for row in expected)
+    half = LoaderState()
+    for row in expected[:10]:
+        half.after(row)
+    half = LoaderState.from_json(json.loads(json.dumps(half.to_json())))
+    rest = load_rows(mixture, processor, SETTINGS, state=half, workers=2)
+    for row in islice(rest, ROWS - 10):
+        half.after(row)
+    rest.close()
+    assert half.account == state.account
+
+
+def test_the_end_of_a_mixture_ends_the_rows_by_name(tmp_path, processor):
+    folder = write_folder(tmp_path, [([], "x" * 40)] * 9)
+    mixture = Mixture([MixtureEntry(source="folder", path=folder, epochs=2)], split="train", seed=1)
+    with pytest.raises(DataError, match="the mixture ends after 18 samples"):
+        list(load_rows(mixture, processor, SETTINGS))

@@ -270,7 +270,7 @@ def test_a_process_of_several_takes_its_own_accelerator(monkeypatch):
 
 
 def test_contamination_finds_the_task_s_own_pictures(small_recipe, capsys):
-    from vergence.data.catalogue import load_checked_recipe
+    from vergence.data.recipes import load_checked_recipe
 
     recipe = load_checked_recipe(str(small_recipe), [])
     options = TaskOptions()

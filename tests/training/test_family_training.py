@@ -13,9 +13,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vergence.data.catalogue import KINDS, load_checked_recipe
+from vergence.data.catalogue import KINDS
 from vergence.data.loader import RowSettings, load_rows
 from vergence.data.mixture import Mixture
+from vergence.data.recipes import load_checked_recipe
 from vergence.errors import UsageError
 from vergence.evaluation.history import read_metrics
 from vergence.models.vlm import VLM

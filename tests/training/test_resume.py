@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from vergence.cli import main
-from vergence.data.catalogue import load_checked_recipe
+from vergence.data.recipes import load_checked_recipe
 from vergence.evaluation.history import read_metrics
 from vergence.models.checkpoint import PARTIAL
 from vergence.training import trainer

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vergence.data.catalogue import load_checked_recipe
+from vergence.data.recipes import load_checked_recipe
 from vergence.errors import DataError, UsageError
 from vergence.models.checkpoint import PARTIAL, write_checkpoint
 from vergence.recipe import Recipe, load_recipe

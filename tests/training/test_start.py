@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from vergence.cli import main
 from vergence.conversation import Conversation, user
-from vergence.data.catalogue import load_checked_recipe
+from vergence.data.recipes import load_checked_recipe
 from vergence.errors import DataError
 from vergence.evaluation.history import read_metrics
 from vergence.inference.engine import Engine

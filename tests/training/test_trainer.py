@@ -16,9 +16,9 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vergence.data.catalogue import load_checked_recipe
 from vergence.data.loader import RowSettings, load_rows
 from vergence.data.mixture import Mixture
+from vergence.data.recipes import load_checked_recipe
 from vergence.errors import DataError, UsageError, VergenceError
 from vergence.evaluation.examples import read_examples
 from vergence.evaluation.history import read_metrics, scores_of, stages_of
@@ -116,6 +116,7 @@ def test_the_metrics_have_their_documented_form(small_run):
         "train": place | {"loss", "lr", "grad_norm", "tokens_per_second", "utilisation", "seconds"},
         "heldout": place | {"loss"},
         "scores": place | {"scores"},
+        "sources": place | {"sources"},
     }
     assert all(record.keys() == keys[record["kind"]] for record in records)
     trained = [record for record in records if record["kind"] == "train"]

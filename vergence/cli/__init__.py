@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vergence import __version__
-from vergence.cli import data, evaluation
+from vergence.cli import curate, data, evaluation, make, rollouts
 from vergence.cli.arguments import count, engine_arguments
 from vergence.errors import VergenceError
 
@@ -114,8 +114,6 @@ def _add_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "data", help="picture kinds and tasks; data folders written, packed into shards and unpacked"
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="the kinds of pictures and the tasks asked about them")
-    listing.set_defaults(run=_data_list)
     generate = actions.add_parser("generate", help="write a recipe's conversations and pictures into a folder")
     _recipe_arguments(generate)
     generate.add_argument("--stage", help="the stage whose mixture is written (default: the last)")
@@ -129,6 +127,9 @@ def _add_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     packing.add_argument("--rows", type=count, default=100)
     packing.set_defaults(run=_data_packing)
     data.add_commands(actions)
+    make.add_commands(actions)
+    curate.add_commands(actions)
+    rollouts.add_commands(actions)
 
 
 def _add_tokenizer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -186,7 +187,7 @@ def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from vergence.data.catalogue import load_checked_recipe
+    from vergence.data.recipes import load_checked_recipe
 
     recipe = load_checked_recipe(arguments.recipe, arguments.overrides)
     from vergence.training.trainer import Trainer
@@ -226,7 +227,7 @@ def _config(arguments: argparse.Namespace) -> int:
     import json
 
     from vergence.config import dump_yaml, json_schema
-    from vergence.data.catalogue import load_checked_recipe
+    from vergence.data.recipes import load_checked_recipe
     from vergence.recipe import Recipe
 
     recipe = load_checked_recipe(arguments.recipe, arguments.overrides)
@@ -234,18 +235,9 @@ def _config(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _data_list(_: argparse.Namespace) -> int:
-    from vergence.data.catalogue import TASKS
-
-    print(f"{'task':<10} {'pictures':<12} {'made of':<10} scored by")
-    for task, info in TASKS.items():
-        print(f"{task:<10} {info.kind:<12} {'real' if info.real else 'rendered':<10} {info.metric}")
-    return 0
-
-
 def _data_generate(arguments: argparse.Namespace) -> int:
-    from vergence.data.catalogue import load_checked_recipe
     from vergence.data.generate import write_folder
+    from vergence.data.recipes import load_checked_recipe
 
     recipe = load_checked_recipe(arguments.recipe, arguments.overrides)
     count = write_folder(
@@ -256,16 +248,16 @@ def _data_generate(arguments: argparse.Namespace) -> int:
 
 
 def _data_packing(arguments: argparse.Namespace) -> int:
-    from vergence.data.catalogue import load_checked_recipe
     from vergence.data.generate import packing_report
+    from vergence.data.recipes import load_checked_recipe
 
     print(packing_report(load_checked_recipe(arguments.recipe, arguments.overrides), arguments.stage, arguments.rows))
     return 0
 
 
 def _tokenizer_train(arguments: argparse.Namespace) -> int:
-    from vergence.data.catalogue import load_checked_recipe
     from vergence.data.generate import train_tokenizer_on
+    from vergence.data.recipes import load_checked_recipe
 
     recipe = load_checked_recipe(arguments.recipe, arguments.overrides)
     size = train_tokenizer_on(

@@ -15,16 +15,18 @@ if TYPE_CHECKING:
     from vergence.data.shards.pack import Packed
 
 NAMED = 20  # rows left out that are printed
+FORMATS = ("auto", "llava", "chatml", "folder", "webdataset", "parquet", "coco", "llava-yaml")
+UNPACKED = ("llava", "chatml", "folder", "parquet", "coco")
 
 
 def add_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `pack`, `unpack` and `stats`."""
     pack = actions.add_parser("pack", help="write conversations and their media as tar shards; run again to go on")
-    pack.add_argument("source", type=Path, help="a JSON file, a data folder, a tar or a folder of tars")
+    pack.add_argument("source", type=Path, help="a JSON, YAML or Parquet file, a data folder, a folder of tars")
     pack.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="the folder of shards; new, or this pack's"
     )
-    pack.add_argument("--format", choices=("auto", "llava", "chatml", "folder", "webdataset"), default="auto")
+    pack.add_argument("--format", choices=FORMATS, default="auto")
     pack.add_argument(
         "--images", type=Path, metavar="DIR", help="where a JSON file's pictures lie (default: beside it)"
     )
@@ -33,7 +35,7 @@ def add_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -
     unpack = actions.add_parser("unpack", help="write the conversations of shards in a form that others read")
     unpack.add_argument("shards", type=Path, help="a folder of tars, or one tar")
     unpack.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write; must not exist")
-    unpack.add_argument("--format", choices=("llava", "folder"), required=True)
+    unpack.add_argument("--format", choices=UNPACKED, required=True)
     unpack.set_defaults(run=_unpack)
     stats = actions.add_parser("stats", help="count what shards hold: samples, pictures, sizes, licences")
     stats.add_argument("shards", type=Path, help="a folder of tars, or one tar")
@@ -42,8 +44,8 @@ def add_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _pack(arguments: argparse.Namespace) -> int:
+    from vergence.data.shards.open_rows import open_rows
     from vergence.data.shards.pack import pack
-    from vergence.data.shards.rows import open_rows
 
     rows, form = open_rows(arguments.source, form=arguments.format, images=arguments.images)
     progress = Progress()
@@ -54,7 +56,7 @@ def _pack(arguments: argparse.Namespace) -> int:
         shard_bytes=arguments.shard_bytes,
         show=lambda row, shards: None if row % 100 else progress.show(f"row {row:,}, {shards} shards done"),
     )
-    _tell(packed, f"{packed.samples} conversations in {packed.shards} shards in {arguments.out}")
+    tell(packed, f"{packed.samples} conversations in {packed.shards} shards in {arguments.out}")
     return 0
 
 
@@ -62,11 +64,11 @@ def _unpack(arguments: argparse.Namespace) -> int:
     from vergence.data.shards.unpack import unpack
 
     packed = unpack(arguments.shards, arguments.out, form=arguments.format)
-    _tell(packed, f"{packed.samples} conversations in {arguments.out}")
+    tell(packed, f"{packed.samples} conversations in {arguments.out}")
     return 0
 
 
-def _tell(packed: Packed, result: str) -> None:
+def tell(packed: Packed, result: str) -> None:
     """Print what came out, and on the error stream what was left out and why."""
     for row in packed.left_out[:NAMED]:
         print(row.message, file=sys.stderr)

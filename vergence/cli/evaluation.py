@@ -200,7 +200,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _contamination(arguments: argparse.Namespace) -> int:
-    from vergence.data.catalogue import load_checked_recipe
+    from vergence.data.recipes import load_checked_recipe
     from vergence.evaluation.command import check_contamination
     from vergence.evaluation.task import TaskOptions
 

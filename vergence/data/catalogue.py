@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from vergence.data.pictures import Picture, Split, rng_for
 from vergence.errors import UsageError
-from vergence.recipe import Recipe, load_recipe
 
 Metric = Literal["exact", "box", "point"]
 
@@ -66,8 +64,3 @@ def draw(kind: str, split: Split, seed: int, index: int) -> Picture:
         raise UsageError(f"unknown picture kind {kind!r}; known are {', '.join(KINDS)}")
     picture: Picture = import_module(KINDS[kind]).draw(split, rng_for(seed, kind, split, index))
     return picture
-
-
-def load_checked_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe whose picture kinds and tasks are known to exist; every problem is reported in one `ConfigError`."""
-    return load_recipe(name, overrides, names={"sources": [*KINDS, "folder"], "tasks": list(TASKS)})

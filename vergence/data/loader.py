@@ -13,12 +13,12 @@ import os
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from vergence.data.mixture import Mixture
+from vergence.data.mixture import Mixture, MixtureEndError
 from vergence.data.packing import BestFitPacker, Row
 from vergence.errors import DataError, UsageError
 from vergence.inputs import ModelInputs, PackedBatch, pack
@@ -45,23 +45,43 @@ class LoadedRow:
     lane: int
     state: LaneState
     skipped: tuple[str, ...] = ()
+    given: tuple[tuple[int, int], ...] = ()
+    """For each sample of the row the entry of the mixture that gave it, and its tokens."""
+
+
+class Given(NamedTuple):
+    """What an entry of a mixture has given to training."""
+
+    samples: int
+    tokens: int
 
 
 @dataclass
 class LoaderState:
-    """What a checkpoint keeps of the data: the next row of the global order, and every lane's state."""
+    """What a checkpoint keeps of the data: the next row of the global order, every lane's state, and the account.
+
+    `account` says for each entry of the mixture how many samples and tokens of it were trained on.
+    """
 
     next_row: int = 0
     lanes: dict[int, LaneState] = field(default_factory=dict)
+    account: dict[int, Given] = field(default_factory=dict)
 
     def after(self, row: LoadedRow) -> None:
         """Move past a row that was trained on; rows are given in the global order."""
         self.next_row = row.index + 1
         self.lanes[row.lane] = row.state
+        for entry, tokens in row.given:
+            samples, before = self.account.get(entry, Given(0, 0))
+            self.account[entry] = Given(samples + 1, before + tokens)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `from_json` reads it back."""
-        return {"next_row": self.next_row, "lanes": {str(k): asdict(v) for k, v in sorted(self.lanes.items())}}
+        return {
+            "next_row": self.next_row,
+            "lanes": {str(lane): asdict(state) for lane, state in sorted(self.lanes.items())},
+            "account": {str(entry): list(given) for entry, given in sorted(self.account.items())},
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LoaderState:
@@ -70,7 +90,8 @@ class LoaderState:
             int(lane): LaneState(state["read"], tuple(tuple(row) for row in state["open"]))
             for lane, state in data["lanes"].items()
         }
-        return cls(data["next_row"], lanes)
+        account = {int(entry): Given(*given) for entry, given in data.get("account", {}).items()}
+        return cls(data["next_row"], lanes, account)
 
 
 @dataclass(frozen=True)
@@ -117,6 +138,8 @@ class Lane:
             self.read += 1
             try:
                 sample = self._sample(position)
+            except MixtureEndError:
+                raise
             except DataError as error:
                 skipped.append(str(error))
                 unusable += 1
@@ -172,6 +195,7 @@ class _Rows(IterableDataset[LoadedRow | DataError]):
                 lane=number,
                 state=lanes[number].state(),
                 skipped=tuple(skipped),
+                given=tuple((self.mixture.place(position)[0], len(sample)) for position, sample in items),
             )
             index += self.ranks * workers
 

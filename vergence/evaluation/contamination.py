@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from vergence.conversation import Conversation
-from vergence.evaluation.ngrams import SHORTEST, N, NGramIndex, words
+from vergence.data.curation.ngrams import SHORTEST, N, NGramIndex, words
 from vergence.evaluation.picture_matches import RADIUS, SIMILARITY, Finding, Kind, PictureMatches
 from vergence.evaluation.task import Sample
 

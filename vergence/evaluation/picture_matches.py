@@ -12,8 +12,8 @@ from typing import Literal
 from PIL import Image
 
 from vergence.conversation import Frames, ImagePart, MediaPart
+from vergence.data.curation.perceptual_hash import Fingerprint, HashIndex, fingerprint, hamming, similarity
 from vergence.errors import DataError
-from vergence.evaluation.perceptual_hash import Fingerprint, HashIndex, fingerprint, hamming, similarity
 from vergence.evaluation.task import Sample
 
 RADIUS = 10

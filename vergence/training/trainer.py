@@ -162,10 +162,22 @@ class Trainer:
                 if heldout and (position.step % self.recipe.evaluation.every_steps == 0 or done):
                     loss = heldout_loss(objective, heldout, executor)
                     self.run_folder.log({"kind": "heldout", **position.of(stage), "loss": loss})
+                if done:
+                    self._tell_account(stage, mixture)
                 if done or position.step % self.recipe.checkpoint.every_steps == 0:
                     self._save(work)
         if position.skipped:
             self.progress.line(f"stage {stage.name}: {position.skipped.total()} samples skipped")
+
+    def _tell_account(self, stage: StageConfig, mixture: Mixture) -> None:
+        """Say how many samples and tokens each entry of the mixture gave to the stage."""
+        account = self.position.loader.account
+        total = sum(given.tokens for given in account.values()) or 1
+        named = [(mixture.label(entry), given) for entry, given in sorted(account.items())]
+        rows = [{"source": name, "samples": given.samples, "tokens": given.tokens} for name, given in named]
+        self.run_folder.log({"kind": "sources", **self.position.of(stage), "sources": rows})
+        shares = ", ".join(f"{name} {given.tokens / total:.1%}" for name, given in named)
+        self.progress.line(f"stage {stage.name}: tokens by source: {shares}")
 
     def _step(self, work: _Stage, rows: Generator[LoadedRow, None, None]) -> None:
         """One optimizer step: the gradient of the mean loss over its rows, the sum divided by the step's targets."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL import Image
 
 from vergence.conversation import Conversation, TextPart
+from vergence.data.shards.open_rows import open_rows
 from vergence.data.shards.pack import Packed, pack
-from vergence.data.shards.rows import open_rows
 
 
 def picture(number: int, form: str = "PNG", size: tuple[int, int] | None = None) -> bytes:

@@ -274,12 +274,14 @@ def test_what_holds_no_shards_is_refused(tmp_path):
 def test_a_pack_that_is_not_whole_is_refused(own_shards):
     tars = sorted(own_shards.glob("*.tar"))
     tars[-1].unlink()
-    with pytest.raises(DataError, match=rf"has {len(tars) - 1} of {len(tars)} shards; `vergence data pack`"):
+    with pytest.raises(
+        DataError, match=rf"has {len(tars) - 1} of {len(tars)} shards; the same `vergence data pack` or `make`"
+    ):
         open_shards(own_shards)
     settings = json.loads((own_shards / "pack.json").read_text())
     del settings["shards"]
     (own_shards / "pack.json").write_text(json.dumps(settings))
-    with pytest.raises(DataError, match="its packing has not finished"):
+    with pytest.raises(DataError, match="it has not finished"):
         open_shards(own_shards)
     (own_shards / "pack.json").write_text("{")
     with pytest.raises(DataError, match=r"pack\.json: not a JSON object"):
@@ -296,7 +298,7 @@ def test_a_side_car_that_is_broken_or_something_else_is_refused(own_shards):
     with pytest.raises(DataError, match=r"shard-000000\.parquet: can't be read .*without this file the tar is read by"):
         open_shards(own_shards)
     parquet.write_table(pyarrow.table({"a": [1]}), path)
-    with pytest.raises(DataError, match=r"not the index of a shard \(version none, expected 1\)"):
+    with pytest.raises(DataError, match=r"not the index of a shard \(version none, expected 2\)"):
         open_shards(own_shards)
     rows = table.to_pylist()
     rows[0]["offsets"] = [-5]
@@ -380,6 +382,8 @@ def test_pictures_keep_their_bytes_whatever_their_name_said(tmp_path):
 def test_stats_count_what_is_there(shards):
     stats = shard_stats(shards)
     pictures = [(20 + (n + i) % 7, 30) for n in range(20) for i in range(n % 3)]
+    source = open_shards(shards)
+    text_bytes = sum(len(message.text.encode()) for n in range(20) for message in source[n].messages)
     assert stats == {
         "samples": 20,
         "shards": len(list(shards.glob("*.tar"))),
@@ -389,6 +393,9 @@ def test_stats_count_what_is_there(shards):
         "pictures_per_sample": {0: 7, 1: 7, 2: 6},
         "width": {"least": 20, "median": sorted(w for w, _ in pictures)[(len(pictures) - 1) // 2], "most": 26},
         "height": {"least": 30, "median": 30, "most": 30},
+        "visual_tokens": sum(2 for _ in pictures),  # 28 x 28 pixels each: 20 to 26 wide is one, 30 high is two
+        "text_bytes": text_bytes,
+        "kinds": {},
         "licences": {"CC0-1.0": 10, "MIT": 10},
         "sources": {"none named": 20},
         "left_out": {},

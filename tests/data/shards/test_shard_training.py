@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from shard_samples import pack_folder, picture, write_samples
 
-from vergence.data.catalogue import load_checked_recipe
 from vergence.data.loader import LoadedRow, LoaderState, RowSettings, load_rows
-from vergence.data.mixture import Mixture, open_folder
+from vergence.data.mixture import Mixture
+from vergence.data.mixture_sources import open_folder
+from vergence.data.recipes import load_checked_recipe
 from vergence.data.shards.reader import ShardSource
 from vergence.data.sources.folder import FolderSource
 from vergence.errors import DataError

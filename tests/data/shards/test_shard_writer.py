@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from hashlib import sha256
 
@@ -58,6 +59,40 @@ def test_a_tar_appears_whole_or_not_at_all(tmp_path):
     path = tmp_path / "a.tar"
     writer = ShardWriter(path).__enter__()
     writer.add({"1.json": b"{}"})
-    assert [file.name for file in tmp_path.iterdir()] == ["a.tar.partial"]
+    assert [file.name for file in tmp_path.iterdir()] == [f"a.tar.{os.getpid()}.partial"]
     writer.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_index_says_what_a_sample_holds(tmp_path):
+    """Hashes by their own function, tokens by counting squares, bytes of text in every form."""
+    import json
+
+    from PIL import Image
+    from pyarrow import parquet
+
+    from vergence.data.curation.perceptual_hash import frequency_hash
+    from vergence.data.shards.index import sidecar_of, write_sidecar
+
+    picture = Image.linear_gradient("L").resize((57, 28)).convert("RGB")
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    records = {
+        "0": {
+            "messages": [{"role": "user", "content": [{"type": "text", "text": "añb"}]}],
+            "kind": "x",
+            "difficulty": 1,
+        },
+        "1": {"conversations": [{"from": "human", "value": "abc"}, {"from": "gpt", "value": "de"}]},
+        "2": {"caption": "猫", "difficulty": "hard"},
+    }
+    path = tmp_path / "a.tar"
+    with ShardWriter(path) as writer:
+        for key, record in records.items():
+            writer.add({f"{key}.json": json.dumps(record).encode(), f"{key}.0.png": file.getvalue()})
+    write_sidecar(path)
+    rows = parquet.read_table(sidecar_of(path)).to_pylist()
+    assert [row["phashes"] for row in rows] == [[frequency_hash(picture.convert("L"))]] * 3
+    assert [row["visual_tokens"] for row in rows] == [3] * 3
+    assert [row["text_bytes"] for row in rows] == [4, 5, 3]
+    assert [(row["kind"], row["difficulty"]) for row in rows] == [("x", 1.0), (None, None), (None, None)]

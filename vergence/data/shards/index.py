@@ -1,8 +1,10 @@
 """Where the samples of a tar lie: read from its headers, or from the Parquet file beside it (its *side-car*).
 
 `shard-000000.parquet` has a row for each sample of `shard-000000.tar`: `key`; for each member its `names`, `offsets`
-and `lengths` in bytes and `sha256`; `widths` and `heights` of the pictures in pixels; `licence`, `source` and `tags`
-(JSON) of the record. All of it is read from the tar, so a side-car that is lost can be made again, to the byte.
+and `lengths` in bytes, `sha256` and `xxh3` (64 bits, which reading compares, since it costs a tenth); of the pictures
+`widths` and `heights` in pixels and `phashes`; `visual_tokens` and `text_bytes`, by which a sample's tokens can be
+estimated; `kind`, `difficulty`, `licence`, `source` and `tags` (JSON) of the record. All of it is read from the tar,
+so a side-car that is lost can be made again, to the byte.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import json
 import re
 import tarfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -19,14 +21,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vergence.data.curation.perceptual_hash import frequency_hash
 from vergence.data.shards.samples import PICTURES, parse_record
 from vergence.data.shards.writer import write_whole
 from vergence.errors import DataError, UsageError
-from vergence.processing.media import image_size
+from vergence.processing.media import decode_image
 
 # WebDataset's rule: the key is all up to the first dot of the file's name; a name without one belongs to no sample.
 _NAME = re.compile(r"((?:.*/|)[^.]+)[.]([^/]*)")
-_VERSION = "1"
+_VERSION = "2"
+_READABLE = ("1", "2")
+
+PATCH = 28
+"""Pixels of a side that make a visual token, after the 2 x 2 merge of patches of 14 (Seed1.5-VL, Qwen2-VL, Kimi-VL)."""
 
 
 class Place(NamedTuple):
@@ -115,7 +122,8 @@ def describe(tar: Path) -> Iterator[dict[str, Any]]:
 
 def _row(tar: Path, sample: Sample, contents: list[bytes]) -> dict[str, Any]:
     record: dict[str, Any] = {}
-    sizes = []
+    sizes: list[tuple[int, int]] = []
+    hashes: list[int] = []
     for place, data in zip(sample.places, contents, strict=True):
         extension = place.name.rpartition(".")[2].lower()
         try:
@@ -123,7 +131,9 @@ def _row(tar: Path, sample: Sample, contents: list[bytes]) -> dict[str, Any]:
                 found = parse_record(data, place.name)
                 record = found if isinstance(found, dict) else {}
             elif extension in PICTURES:
-                sizes.append(image_size(data))
+                picture = decode_image(data)
+                sizes.append(picture.size)
+                hashes.append(frequency_hash(picture.convert("L")))
         except DataError:  # a sample of another tool's tar; reading it names the reason
             continue
     tags = record.get("tags")
@@ -133,16 +143,47 @@ def _row(tar: Path, sample: Sample, contents: list[bytes]) -> dict[str, Any]:
         "offsets": [place.offset for place in sample.places],
         "lengths": [place.length for place in sample.places],
         "sha256": [sha256(data).hexdigest() for data in contents],
+        "xxh3": [fast_hash(data) for data in contents],
         "widths": [width for width, _ in sizes],
         "heights": [height for _, height in sizes],
+        "phashes": hashes,
+        "visual_tokens": sum(-(-width // PATCH) * -(-height // PATCH) for width, height in sizes),
+        "text_bytes": _text_bytes(record),
+        "kind": _text(record.get("kind")),
+        "difficulty": _number(record.get("difficulty")),
         "licence": _text(record.get("licence", record.get("license"))),
         "source": _text(record.get("source")),
         "tags": None if tags is None else json.dumps(tags, ensure_ascii=False, sort_keys=True),
     }
 
 
+def _text_bytes(record: dict[str, Any]) -> int:
+    """The bytes of UTF-8 that are said in a record of any form, or in its caption."""
+    turns = record.get("messages", record.get("conversations"))
+    if not isinstance(turns, list):
+        return len(str(record.get("caption", record.get("text", ""))).encode("utf-8", "surrogatepass"))
+    total = 0
+    for turn in turns:
+        content = turn.get("content", turn.get("value")) if isinstance(turn, dict) else None
+        parts = content if isinstance(content, list) else [content]
+        texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
+        total += sum(len(text.encode("utf-8", "surrogatepass")) for text in texts if isinstance(text, str))
+    return total
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def fast_hash(data: bytes) -> int:
+    """XXH3 of 64 bits: a checksum against damage, not against forgery."""
+    import xxhash
+
+    return int(xxhash.xxh3_64_intdigest(data))
 
 
 def load_pyarrow() -> tuple[ModuleType, ModuleType]:
@@ -150,9 +191,10 @@ def load_pyarrow() -> tuple[ModuleType, ModuleType]:
     try:
         import pyarrow
         import pyarrow.parquet
+        import xxhash  # noqa: F401
     except ImportError:
         raise UsageError(
-            "shards keep their index in Parquet, which needs pyarrow: pip install 'vergence[eval]'"
+            "shards keep their index in Parquet, which needs pyarrow and xxhash: pip install 'vergence[data]'"
         ) from None
     return pyarrow, pyarrow.parquet
 
@@ -168,8 +210,14 @@ def write_sidecar(tar: Path) -> None:
             "offsets": numbers,
             "lengths": numbers,
             "sha256": texts,
+            "xxh3": pa.list_(pa.uint64()),
             "widths": pa.list_(pa.int32()),
             "heights": pa.list_(pa.int32()),
+            "phashes": pa.list_(pa.uint64()),
+            "visual_tokens": pa.int64(),
+            "text_bytes": pa.int64(),
+            "kind": pa.string(),
+            "difficulty": pa.float64(),
             "licence": pa.string(),
             "source": pa.string(),
             "tags": pa.string(),
@@ -187,7 +235,7 @@ def read_sidecar(tar: Path) -> Any:
     try:
         table = parquet.read_table(path)
         version = (table.schema.metadata or {}).get(b"vergence_shard", b"").decode()
-        if version != _VERSION:
+        if version not in _READABLE:
             raise DataError(f"{path}: not the index of a shard (version {version or 'none'}, expected {_VERSION})")
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -213,6 +261,7 @@ class ShardIndex:
     suffixes: tuple[str, ...]
     kinds: np.ndarray  # [M] which suffix follows the key in a member's name
     digests: np.ndarray | None  # [M, 32]
+    fast: np.ndarray | None = None  # [M] XXH3 of 64 bits
     damage: str | None = None
 
     def __len__(self) -> int:
@@ -251,7 +300,11 @@ def open_index(tar: Path) -> ShardIndex:
     packed = np.frombuffer(bytes.fromhex("".join(digests)), dtype=np.uint8).reshape(-1, 32)
     if not len(names) == len(offsets) == len(lengths) == len(packed):
         raise DataError(f"{sidecar_of(tar)}: its columns don't agree; delete it to have the tar read by its headers")
-    return _index(tar, size, table.column("key").to_pylist(), counts, names, offsets, lengths, packed, None)
+    fast = _flat(table, "xxh3") if "xxh3" in table.column_names else None
+    if fast is not None and len(fast) != len(names):
+        raise DataError(f"{sidecar_of(tar)}: its columns don't agree; delete it to have the tar read by its headers")
+    keys = table.column("key").to_pylist()
+    return replace(_index(tar, size, keys, counts, names, offsets, lengths, packed, None), fast=fast)
 
 
 def _flat(table: Any, name: str) -> Any:
@@ -284,5 +337,5 @@ def _index(
         tuple(suffixes),
         np.array(kinds, dtype=np.int32),
         digests,
-        damage,
+        damage=damage,
     )

@@ -53,7 +53,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def read_settings(folder: Path) -> dict[str, Any] | None:
     """The `pack.json` of a folder; None for tars that another tool wrote. `shards` is in it once packing is over."""
-    return _read(folder / SETTINGS)
+    return read_json(folder / SETTINGS)
 
 
 def write_marker(tar: Path, marker: Marker) -> None:
@@ -64,7 +64,7 @@ def write_marker(tar: Path, marker: Marker) -> None:
 def read_marker(tar: Path) -> Marker | None:
     """The marker of a shard; None where there is none."""
     path = tar.with_suffix(".json")
-    found = _read(path)
+    found = read_json(path)
     if found is None:
         return None
     try:
@@ -86,7 +86,8 @@ def count_reasons(rows: Iterable[LeftOut]) -> dict[str, int]:
     return dict(sorted(Counter(row.reason for row in rows).items(), key=lambda item: (-item[1], item[0])))
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a JSON file; None where there is no file. Raises `DataError` for anything but an object."""
     if not path.is_file():
         return None
     try:

@@ -86,7 +86,7 @@ def pack(
             marker = written
         done.append(marker)
     for partial in output.glob("*.partial"):
-        partial.unlink()
+        partial.unlink(missing_ok=True)
     samples = sum(marker.samples for marker in done)
     write_json(output / SETTINGS, {**settings, "samples": samples, "shards": len(done)})
     left_out = tuple(row for marker in done for row in marker.left_out)
@@ -95,10 +95,10 @@ def pack(
 
 def _begin(output: Path, settings: Mapping[str, Any]) -> bool:
     """Make the folder, or see that it is that of the same pack; returns whether it is new."""
-    started = {SETTINGS, f"{SETTINGS}.partial"}  # what a pack that was killed at once has written
     if output.exists() and (
         not output.is_dir()
-        or not ((output / SETTINGS).is_file() or {path.name for path in output.iterdir()} <= started)
+        # A pack that was killed at once has written part of its settings.
+        or not ((output / SETTINGS).is_file() or all(path.suffix == ".partial" for path in output.iterdir()))
     ):
         raise UsageError(f"{output}: exists already and holds no pack; name a new folder")
     output.mkdir(parents=True, exist_ok=True)

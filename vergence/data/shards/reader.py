@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from vergence.conversation import Conversation
-from vergence.data.shards.index import ShardIndex, open_index
+from vergence.data.shards.index import ShardIndex, fast_hash, open_index
 from vergence.data.shards.markers import read_settings
-from vergence.data.shards.samples import conversation_of
+from vergence.data.shards.samples import conversation_of, parse_record
 from vergence.errors import DataError
 
 
@@ -49,21 +50,37 @@ class ShardSource:
         """One conversation with its media as bytes. Raises `DataError` that names shard and key if it can't be used."""
         return conversation_of(self.members(index), where=self.where(index))
 
-    def members(self, index: int) -> dict[str, bytes]:
-        """The content of a sample's members by their names. Raises `DataError` for what is damaged or has changed."""
+    def record(self, index: int) -> dict[str, Any]:
+        """The JSON of a sample without its media; empty where it has none. Raises `DataError` as `members` does."""
+        found = self.members(index, suffix=".json")
+        record = parse_record(next(iter(found.values())), self.where(index)) if found else {}
+        return record if isinstance(record, dict) else {}
+
+    def members(self, index: int, *, suffix: str = "") -> dict[str, bytes]:
+        """The content of a sample's members (of those whose names end so) by their names.
+
+        Raises `DataError` for what is damaged or has changed.
+        """
         shard, sample = self._find(index)
         if sample == len(shard.keys):
             raise DataError(f"{shard.tar}: {shard.damage}; the samples from there on are lost")
         where = f"{shard.tar}: {shard.keys[sample]}"
-        members = range(int(shard.first[sample]), int(shard.first[sample + 1]))
+        first = int(shard.first[sample])
+        members, names = [], []
+        for number, name in enumerate(shard.names(sample), first):
+            if name.endswith(suffix):
+                members.append(number)
+                names.append(name)
+        if not members:
+            return {}
         start = int(shard.offsets[members[0]])
         end = int(shard.offsets[members[-1]] + shard.lengths[members[-1]])
         data = memoryview(_read(shard, start, end, where))
         found = {}
-        for number, name in zip(members, shard.names(sample), strict=True):
+        for number, name in zip(members, names, strict=True):
             place = int(shard.offsets[number]) - start
             content = data[place : place + int(shard.lengths[number])].tobytes()
-            if shard.digests is not None and sha256(content).digest() != shard.digests[number].tobytes():
+            if _differs(shard, number, content):
                 raise DataError(f"{where}: {name} is not what was packed (its hash differs)")
             found[name] = content
         return found
@@ -73,6 +90,13 @@ class ShardSource:
             raise IndexError(f"conversation {index} of {len(self)} in {self.path}")
         number = bisect_right(self.ends, index)
         return self.shards[number], index - (self.ends[number - 1] if number else 0)
+
+
+def _differs(shard: ShardIndex, member: int, content: bytes) -> bool:
+    """Whether a member isn't what its side-car says, by the fast checksum where there is one."""
+    if shard.fast is not None:
+        return fast_hash(content) != int(shard.fast[member])
+    return shard.digests is not None and sha256(content).digest() != shard.digests[member].tobytes()
 
 
 def _read(shard: ShardIndex, start: int, end: int, where: str) -> bytes:
@@ -110,8 +134,8 @@ def open_shards(path: str | Path) -> ShardSource:
     settings = read_settings(folder)
     if settings is not None and settings.get("shards") != len(tars):
         expected = settings.get("shards")
-        problem = f"has {len(tars)} of {expected} shards" if expected else "its packing has not finished"
-        raise DataError(f"{folder}: {problem}; `vergence data pack` with the same words goes on")
+        problem = f"has {len(tars)} of {expected} shards" if expected else "it has not finished"
+        raise DataError(f"{folder}: {problem}; the same `vergence data pack` or `make` goes on")
     shards = tuple(open_index(tar) for tar in tars)
     ends = tuple(accumulate(map(len, shards)))
     if not ends or not ends[-1]:

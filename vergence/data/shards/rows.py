@@ -12,16 +12,14 @@ from functools import partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from vergence.conversation import Conversation, from_json
 from vergence.data.shards.messages import RowError, as_messages
-from vergence.data.shards.reader import ShardSource, open_shards, tars_of
-from vergence.data.sources.folder import FILE_NAME, FolderSource, read_folder
-from vergence.errors import DataError, UsageError
+from vergence.data.shards.reader import ShardSource
+from vergence.data.sources.folder import FolderSource
+from vergence.errors import DataError
 
-Format = Literal["auto", "llava", "chatml", "folder", "webdataset"]
-_KEYS = {"llava": "conversations", "chatml": "messages"}
 _CHUNK = 1 << 20  # characters
 
 
@@ -34,9 +32,12 @@ class Row:
 
 
 class RowSource(Protocol):
-    """Rows in a fixed order. The fingerprint changes when the rows do (their pictures aside)."""
+    """Rows in a fixed order."""
 
-    fingerprint: str
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the rows do (their pictures aside)."""
+        ...
 
     def rows(self, start: int) -> Iterator[Row]:
         """The rows from number `start` on."""
@@ -185,26 +186,3 @@ class _ListItems:
         self.buffer = self.buffer[self.at :] + chunk
         self.at = 0
         return bool(chunk)
-
-
-def open_rows(source: Path, *, form: Format = "auto", images: Path | None = None) -> tuple[RowSource, str]:
-    """The rows of a source and the name of its form. Pictures of a JSON file lie in `images`, else beside it.
-
-    Raises `UsageError` for a form that doesn't fit the source, `DataError` for a source without rows.
-    """
-    found = form
-    if form == "auto":
-        found = "folder" if (source / FILE_NAME).is_file() else "webdataset" if tars_of(source) else "auto"
-    if found in ("folder", "webdataset"):
-        if images is not None:
-            raise UsageError(f"{source}: pictures of a {found} lie in it; --images is for files of JSON")
-        return IndexedRows(read_folder(source) if found == "folder" else open_shards(source)), found
-    if not source.is_file():
-        raise UsageError(
-            f"{source}: not a file of JSON, nor a folder with {FILE_NAME} or with .tar files"
-            if form == "auto"
-            else f"{source}: not a file; the form {form} is a file of JSON"
-        )
-    if images is not None and not images.is_dir():
-        raise UsageError(f"{images}: no such folder of pictures")
-    return FileRows(source, images or source.parent, _KEYS.get(found)), found if found != "auto" else "json"

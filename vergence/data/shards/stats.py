@@ -25,6 +25,8 @@ def shard_stats(folder: Path) -> dict[str, Any]:
     heights: list[int] = []
     licences: Counter[str] = Counter()
     sources: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    visual_tokens = text_bytes = 0
     pictures_of: Counter[int] = Counter()
     for row in _rows(tars):
         samples += 1
@@ -32,6 +34,10 @@ def shard_stats(folder: Path) -> dict[str, Any]:
         widths += row["widths"]
         heights += row["heights"]
         pictures_of[len(row["widths"])] += 1
+        visual_tokens += row.get("visual_tokens") or 0
+        text_bytes += row.get("text_bytes") or 0
+        if row.get("kind"):
+            kinds[row["kind"]] += 1
         licences[row["licence"] or "none named"] += 1
         sources[row["source"] or "none named"] += 1
     return {
@@ -43,6 +49,9 @@ def shard_stats(folder: Path) -> dict[str, Any]:
         "pictures_per_sample": dict(sorted(pictures_of.items())),
         "width": _spread(widths),
         "height": _spread(heights),
+        "visual_tokens": visual_tokens,
+        "text_bytes": text_bytes,
+        "kinds": dict(kinds.most_common()),
         "licences": dict(licences.most_common()),
         "sources": dict(sources.most_common()),
         "left_out": count_reasons(row for marker in markers(folder) for row in marker.left_out),
@@ -70,7 +79,8 @@ def format_stats(stats: dict[str, Any]) -> str:
     for side in ("width", "height"):
         if stats[side]:
             lines.append("{}: {least} to {most} pixels, median {median}".format(side, **stats[side]))
-    for name in ("licences", "sources", "left_out"):
+    lines.append(f"{stats['visual_tokens']:,} visual tokens of 28 x 28 pixels, {stats['text_bytes']:,} bytes of text")
+    for name in ("kinds", "licences", "sources", "left_out"):
         found = ", ".join(f"{text} {count}" for text, count in stats[name].items())
         if found:
             lines.append(f"{name.replace('_', ' ')}: {found}")

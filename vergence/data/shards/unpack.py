@@ -1,10 +1,15 @@
-"""Shards out again: as a data folder (`conversations.jsonl`, `images/`) or as LLaVA's JSON beside its pictures."""
+"""Shards out again, in a form that others read.
+
+`folder` is `conversations.jsonl` with `images/`, `llava` LLaVA's JSON beside its pictures, `chatml` OpenAI's messages
+a line beside their pictures, `parquet` files of the `datasets` library with the pictures inside, `coco` the boxes of
+the samples' regions as object annotations.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -18,9 +23,11 @@ from vergence.data.sources.folder import FILE_NAME
 from vergence.errors import DataError, UsageError
 
 LLAVA_NAME = "llava.json"
+NAMES = {"llava": LLAVA_NAME, "folder": FILE_NAME, "chatml": "messages.jsonl"}
+Form = Literal["llava", "folder", "chatml", "parquet", "coco"]
 
 
-def unpack(shards: Path, output: Path, *, form: Literal["llava", "folder"]) -> Packed:
+def unpack(shards: Path, output: Path, *, form: Form) -> Packed:
     """Write every sample that can be read into a new folder, whole or not at all; the others are counted and named.
 
     Media keep their bytes. Raises `UsageError` where `output` exists, `DataError` where no sample can be used.
@@ -28,12 +35,14 @@ def unpack(shards: Path, output: Path, *, form: Literal["llava", "folder"]) -> P
     if output.exists():
         raise UsageError(f"{output}: exists already; name a new folder")
     source = open_shards(shards)
+    if form in ("parquet", "coco"):
+        return _unpack_whole(source, output, form)
     partial = output.with_name(output.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "images").mkdir(parents=True)
     left_out: list[LeftOut] = []
     samples = size = 0
-    with (partial / (LLAVA_NAME if form == "llava" else FILE_NAME)).open("w", encoding="utf-8") as file:
+    with (partial / NAMES[form]).open("w", encoding="utf-8") as file:
         for record, media in _records(source, form, left_out):
             for name, data in media.items():
                 (partial / name).write_bytes(data)
@@ -58,6 +67,8 @@ def _records(
             conversation = source[number]
             media = _named(conversation, number, where)
             record = to_json(conversation, media)
+            if form == "chatml":
+                record["messages"] = [as_chatml(message) for message in record["messages"]]
             if form == "llava":
                 # A key of another tool's tar may be any text: as an id it is harmless, as a file's name it wouldn't be.
                 own = {"id": source.key(number), **conversation.metadata}
@@ -66,6 +77,36 @@ def _records(
             left_out.append(LeftOut(error.reason if isinstance(error, RowError) else "unusable sample", str(error)))
             continue
         yield record, media
+
+
+def as_chatml(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message in OpenAI's form: pictures and videos by their addresses, `weight` 0 where it isn't learned."""
+    content = [
+        part
+        if part["type"] == "text"
+        else {"type": f"{part['type']}_url", f"{part['type']}_url": {"url": part[part["type"]]}}
+        for part in message["content"]
+    ]
+    return {"role": message["role"], "content": content} | ({} if message["loss"] else {"weight": 0})
+
+
+def _unpack_whole(source: ShardSource, output: Path, form: Form) -> Packed:
+    """The forms that have writers of their own."""
+    from vergence.data.shards.export import write_coco, write_parquet
+
+    partial = output.with_name(output.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    left_out: list[LeftOut] = []
+    records = ((record, media) for record, media in _records(source, "folder", left_out))
+    samples = (write_parquet if form == "parquet" else write_coco)(records, partial)
+    if not samples:
+        shutil.rmtree(partial)
+        last = left_out[-1].message if left_out else "none has a box on a picture"
+        raise DataError(f"none of {len(source)} samples can be used; the last: {last}")
+    partial.rename(output)
+    size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
+    return Packed(samples, len(source.shards), size, tuple(left_out))
 
 
 def _named(conversation: Conversation, number: int, where: str) -> dict[str, bytes]:

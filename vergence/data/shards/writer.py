@@ -1,6 +1,7 @@
 """Tar files whose bytes follow from their content alone: USTAR headers, time and owner 0, members in the order given.
 
-A file appears under its name only when it is whole; until then it is called NAME.partial.
+A file appears under its name only when it is whole; until then it is called NAME.PID.partial, so that two processes
+that make the same file never write into one another's.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class ShardWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.partial = path.with_name(path.name + ".partial")
+        self.partial = partial_of(path)
         self.size = len(END)
         self._digest = sha256()
         self._file: BinaryIO
@@ -37,7 +38,7 @@ class ShardWriter:
         return self._digest.hexdigest()
 
     def __enter__(self) -> ShardWriter:
-        """Open the partial file; what an earlier, killed process left there is overwritten."""
+        """Open the partial file."""
         self._file = self.partial.open("wb")
         return self
 
@@ -49,7 +50,7 @@ class ShardWriter:
                 self._file.flush()
                 os.fsync(self._file.fileno())
         if kind is None:
-            os.replace(self.partial, self.path)
+            put_in_place(self.partial, self.path)
         else:
             self.partial.unlink(missing_ok=True)
 
@@ -68,8 +69,26 @@ class ShardWriter:
         self._digest.update(data)
 
 
+def partial_of(path: Path) -> Path:
+    """The name that a file has while this process writes it."""
+    return path.with_name(f"{path.name}.{os.getpid()}.partial")
+
+
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` make a file at a temporary name, then give it its own."""
-    partial = path.with_name(path.name + ".partial")
-    write(partial)
-    os.replace(partial, path)
+    partial = partial_of(path)
+    try:
+        write(partial)
+        put_in_place(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def put_in_place(partial: Path, path: Path) -> None:
+    """Give a whole file its own name, unless another process that made the same file has done so and tidied up."""
+    try:
+        os.replace(partial, path)
+    except FileNotFoundError:
+        if not path.exists():
+            raise

@@ -59,7 +59,7 @@ class Scale:
                 if len(found) <= most + 1:
                     break
             if len(found) >= 2:
-                return found
+                return found[:: -(-len(found) // (most + 1))]  # of hundreds of powers, every so manieth
         step = _round_step((self.high - self.low) / most)
         first = math.ceil(self.low / step - 1e-9)
         return [index * step for index in range(first, math.floor(self.high / step + 1e-9) + 1)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vergence.evaluation.ngrams import NGramIndex, words
+from vergence.data.curation.ngrams import NGramIndex, words
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_thirteen_words_and_eight():
 
 
 def test_equal_sums_are_not_enough(monkeypatch):
-    from vergence.evaluation import ngrams
+    from vergence.data.curation import ngrams
 
     # With a base of 0 only the last word of a stretch counts: nearly everything collides, and nothing is made up.
     monkeypatch.setattr(ngrams, "_BASE", ngrams.np.uint64(0))

@@ -15,8 +15,7 @@ from PIL import Image
 from scipy.fft import dctn
 
 from vergence.data import catalogue
-from vergence.errors import DataError
-from vergence.evaluation.perceptual_hash import (
+from vergence.data.curation.perceptual_hash import (
     HashIndex,
     difference_hash,
     fingerprint,
@@ -24,6 +23,7 @@ from vergence.evaluation.perceptual_hash import (
     hamming,
     similarity,
 )
+from vergence.errors import DataError
 from vergence.evaluation.picture_matches import RADIUS, SIMILARITY
 from vergence.processing.media import decode_image
 
@@ -180,7 +180,7 @@ def test_the_index_finds_what_comparing_with_all_finds(count, radius):
 
 
 def test_a_hundred_thousand_hashes_are_searched_without_comparing_with_all(monkeypatch):
-    from vergence.evaluation import perceptual_hash
+    from vergence.data.curation import perceptual_hash
 
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**64, 100_000, dtype=np.uint64)
