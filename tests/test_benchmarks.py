@@ -95,3 +95,10 @@ def test_a_ranking_that_differs_ends_with_an_error():
         "ranking: 1 of 2 predictions differ; question 1: ours is choice 0 of [-1.0, -1.5, -2.0], "
         "the peer's is 1 of [-1.75, -1.5, -2.0]\n"
     )
+
+
+def test_kinds_of_data_are_made_and_two_processes_agree():
+    output = run("data_kinds.py", "--count", "4", "--kinds", "shapes", "chart", "--processes", "2")
+    records = [json.loads(line) for line in output.splitlines()]
+    assert [record["name"] for record in records] == ["shapes", "chart"]
+    assert all(record["samples"] == 4 and record["ours"] > 0 and record["same_bytes"] for record in records)

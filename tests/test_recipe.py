@@ -332,3 +332,20 @@ def test_a_checkpoints_own_files_have_the_names_that_recipes_expect():
     from vergence.models.checkpoint import OWN_FILES
 
     assert _OWN_FILES == OWN_FILES
+
+
+@pytest.mark.parametrize(
+    ("weight", "problem"),
+    [
+        ("weight: .inf", 'stages.pretrain.mixture.0.weight: found ".inf", expected a number, greater than 0'),
+        ("weight: nan", 'stages.pretrain.mixture.0.weight: found "nan", expected a number, greater than 0'),
+        ("weight: 1e300", "stages.pretrain.mixture.0: weight: 1e+300 (with its schedule), more than 1e+12"),
+        (
+            "weight: 1e9, schedule: [[0, 1e9]]",
+            "stages.pretrain.mixture.0: weight: 1e+18 (with its schedule), more than 1e+12",
+        ),
+        ("weight: 1, schedule: [[0, inf]]", 'stages.pretrain.mixture.0.schedule.0.1: found "inf", expected a number'),
+    ],
+)
+def test_weights_that_no_share_follows_from_are_named(path, weight, problem):
+    assert problems(changed(path, "weight: 2", weight)) == [problem]

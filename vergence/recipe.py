@@ -44,6 +44,10 @@ SourceName = Annotated[str, _known("sources")]
 TaskName = Annotated[str, _known("tasks")]
 
 
+LARGEST_WEIGHT = 1e12
+"""Of an entry: weights are added up and divided by, which must not end in infinity."""
+
+
 def _valid_pattern(value: str) -> str:
     try:
         re.compile(value)
@@ -63,7 +67,9 @@ class MixtureEntry(Section):
     )
     tasks: tuple[TaskName, ...] = Field((), description="only questions of these tasks; empty: all")
     turns: int = Field(4, ge=1, description="most questions in one dialogue")
-    path: Path | None = Field(None, description="the folder of conversations or of shards, for source `folder`")
+    path: Path | None = Field(
+        None, description="the folder of conversations or of shards, or the file of JSON lines, for source `folder`"
+    )
     settings: dict[str, Any] = Field({}, description="settings of the kind (see `vergence data list KIND`)")
     take: str = Field(
         "all",
@@ -90,6 +96,9 @@ class MixtureEntry(Section):
             raise ValueError("schedule: sample numbers must ascend, and factors must not be negative")
         if self.schedule and not any(factor for _, factor in self.schedule):
             raise ValueError("schedule: every factor is 0, so the entry would never be drawn")
+        largest = self.weight * max((factor for _, factor in self.schedule), default=1.0)
+        if max(self.weight, largest) > LARGEST_WEIGHT:
+            raise ValueError(f"weight: {max(self.weight, largest):g} (with its schedule), more than {LARGEST_WEIGHT:g}")
         return self
 
 

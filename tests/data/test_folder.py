@@ -5,9 +5,13 @@ import pickle
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from vergence.data.mixture import Mixture
+from vergence.data.mixture_sources import open_folder
 from vergence.data.sources.folder import read_folder
 from vergence.errors import DataError
+from vergence.recipe import MixtureEntry
 
 GOOD = {
     "messages": [
@@ -89,3 +93,31 @@ def test_a_file_that_changes_during_a_run_is_refused(tmp_path):
     write(tmp_path, json.dumps(GOOD), json.dumps(GOOD))
     with pytest.raises(DataError, match="has changed"):
         source[0]
+
+
+def test_a_file_of_json_lines_of_any_form_is_a_source(tmp_path):
+    """LLaVA's and ChatML's records a line, with a picture beside the file, trained on as they are."""
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    llava = {
+        "image": "a.png",
+        "conversations": [{"from": "human", "value": "<image>\nq0"}, {"from": "gpt", "value": "a0"}],
+    }
+    parts = [{"type": "image_url", "image_url": {"url": "a.png"}}, {"type": "text", "text": "q1"}]
+    chatml = {"messages": [{"role": "user", "content": parts}, {"role": "assistant", "content": "a1"}]}
+    path = tmp_path / "mine.jsonl"
+    path.write_text("\n".join([json.dumps(llava), "", json.dumps(chatml), "{}"]), encoding="utf-8")
+    source = open_folder(path)
+    assert [[message.text for message in source[n].messages] for n in (0, 1)] == [["q0", "a0"], ["q1", "a1"]]
+    assert source[1].images == [tmp_path / "a.png"]
+    with pytest.raises(DataError, match=r"mine\.jsonl:4: expected a non-empty list"):
+        source[2]
+    mixture = Mixture([MixtureEntry(source="folder", path=path)], split="train", seed=0)
+    assert mixture.sources[0].size == 3
+
+
+def test_a_file_that_is_one_list_is_sent_to_pack(tmp_path):
+    (tmp_path / "list.json").write_text('[{"id": 1}]')
+    with pytest.raises(DataError, match="is one list and not a record a line; `vergence data pack"):
+        open_folder(tmp_path / "list.json")
+    with pytest.raises(DataError, match=r"nothing\.jsonl"):
+        open_folder(tmp_path / "nothing.jsonl")

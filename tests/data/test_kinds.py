@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from vergence.cli import main
 from vergence.data.generator import make_sample
 from vergence.data.kinds import KINDS, find_kind, load_generator, why_unavailable
 from vergence.data.shards.samples import conversation_of, members_of
@@ -88,3 +89,10 @@ def test_an_unknown_verifier_is_refused():
     with pytest.raises(ValueError, match="known are exact"):
         verify({"verifier": "vibes"}, "yes")
     assert "exact" in RULES
+
+
+def test_settings_can_be_looked_at_before_anything_is_fetched(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("VERGENCE_SOURCES", str(tmp_path))
+    for name in KINDS:
+        assert main(["data", "list", name]) == 0
+        assert capsys.readouterr().out.startswith(f"# {name}: ")

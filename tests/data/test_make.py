@@ -259,3 +259,19 @@ def test_two_runs_at_once_do_not_take_files_from_one_another(tmp_path):
 
     make.make_shard(planned, tmp_path, 0, tell)
     assert len(open_folder(tmp_path)) == 3
+
+
+def test_the_page_shows_what_filters_decided(tmp_path, whole, capsys):
+    for name, data in whole.items():
+        (tmp_path / name).write_bytes(data)
+    decisions = tmp_path / "clean.parquet"
+    words = ["data", "clean", str(tmp_path), "caption.min_words=6", "caption.min_letters=0.1", "--out", str(decisions)]
+    assert main(words) == 0
+    assert main(["data", "show", str(tmp_path), "--samples", "6", "--decisions", str(decisions)]) == 0
+    page = (tmp_path / "show.html").read_text(encoding="utf-8")
+    assert "Filter clean" in page
+    assert page.count("<article>") == 6
+    assert page.count("clean: caption: too few words") == 3, "half of the samples are left out"
+    (tmp_path / "conversations.jsonl").write_text('{"messages": [{"role": "user", "content": "x"}]}')
+    assert main(["data", "show", str(tmp_path), "--decisions", str(decisions)]) == 3
+    assert "was decided on other data" in capsys.readouterr().err

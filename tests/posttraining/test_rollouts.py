@@ -315,3 +315,40 @@ def test_pictures_without_an_answer_are_asked_again_before_they_are_packed(tmp_p
 def test_a_range_without_a_rate_in_it_is_refused(folder, least, most):
     with pytest.raises(UsageError, match=r"lie in 0\.\.1"):
         keep_by_rate(folder, Rates({}, {}), least, most)
+
+
+def test_a_log_that_another_run_is_writing_is_refused_and_kept(folder, tmp_path):
+    log = tmp_path / "logs" / "rollouts.jsonl"
+    second = Scripted(say)
+    refused = []
+
+    def say_meanwhile(prompt):
+        if not refused:
+            with pytest.raises(UsageError, match=r"rollouts\.jsonl: another process is writing it") as caught:
+                collect_rollouts(folder, second, log, rollouts=2, sampling=SAMPLING)
+            refused.append(str(caught.value))
+        return say(prompt)
+
+    collect_rollouts(folder, Scripted(say_meanwhile), log, rollouts=2, sampling=SAMPLING)
+    assert len(refused) == 1
+    assert "\n" not in refused[0]
+    assert second.asked == []
+    assert len(answers(log)) == len(log.read_text().splitlines()) - 1 == 6
+    collect_rollouts(folder, second, log, rollouts=2, sampling=SAMPLING)
+    assert second.asked == [], "the first run has let it go"
+
+
+def test_a_log_that_cannot_be_written_is_named(folder, tmp_path):
+    (tmp_path / "log").mkdir()
+    with pytest.raises(DataError, match=r"log: can't be written \(Is a directory\)"):
+        collect_rollouts(folder, Scripted(say), tmp_path / "log", rollouts=1, sampling=SAMPLING)
+
+
+def test_several_equal_responses_are_not_paid_for(folder, tmp_path):
+    model, log = Scripted(say), tmp_path / "log"
+    with pytest.raises(UsageError, match="2 rollouts at temperature 0 would be all the same"):
+        collect_rollouts(folder, model, log, rollouts=2, sampling=Sampling(temperature=0.0))
+    assert model.asked == []
+    assert not log.exists()
+    collect_rollouts(folder, model, log, rollouts=1, sampling=Sampling(temperature=0.0))
+    assert len(model.asked) == 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -197,3 +199,19 @@ def test_a_page_with_an_answer_line_of_its_own_is_read_whole() -> None:
 def test_intervals_may_be_written_in_chinese_and_in_minutes() -> None:
     assert score("interval", "从2秒到6秒") == score("interval", "00:02 - 00:06") == 1
     assert score("interval", "1:02 to 1:06", target=[62, 66]) == 1
+
+
+@pytest.mark.parametrize(
+    ("verifier", "response"),
+    [
+        ("box", "<bbox>100 100 300 500</bbox>"),
+        ("boxes", "<bbox>0 0 100 200</bbox> <bbox>500 500 999 999</bbox>"),
+        ("point", "<point>200 300</point>"),
+        ("points", "<point>50 100</point><point>500 520</point>"),
+    ],
+)
+def test_places_are_written_with_blanks_and_not_with_commas(verifier, response):
+    assert score(verifier, response) == 1
+    marked = re.sub(r"(?<=\d) (?=\d)", ", ", response)
+    assert marked != response
+    assert score(verifier, marked) == score(verifier, marked.replace(", ", ",")) == 0

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from vergence.cli.arguments import count
 from vergence.errors import UsageError
 from vergence.progress import Progress
 
@@ -18,13 +19,20 @@ S = TypeVar("S", bound="Section")
 
 
 def add_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `clean`, `dedup`, `rebalance` and `decontaminate`."""
+    """Add `clean`, `score`, `dedup`, `rebalance` and `decontaminate`."""
     clean = _filter(actions, "clean", "leave out bad captions, small or broken pictures, licences that aren't allowed")
     clean.set_defaults(run=_clean)
+    score = _filter(actions, "score", "score how well pictures and texts fit, by an encoder, and drop low scores")
+    score.add_argument("--encoder", required=True, metavar="NAME", help="transformers:FOLDER or transformers:HUB/NAME")
+    score.add_argument("--device", default="cpu", help="torch device (default: cpu)")
+    score.set_defaults(run=_score)
     dedup = _filter(actions, "dedup", "keep the first of samples whose pictures or texts are alike")
     dedup.set_defaults(run=_dedup)
-    rebalance = _filter(actions, "rebalance", "cap common concepts and repeat rare ones, by a lexicon")
+    rebalance = _filter(actions, "rebalance", "cap common concepts and repeat rare ones, by text or by look")
     rebalance.add_argument("--lexicon", type=Path, required=True, metavar="FILE", help="concepts, one a line")
+    rebalance.add_argument("--encoder", metavar="NAME", help="find concepts by the pictures' look; see `score`")
+    rebalance.add_argument("--nearest", type=count, default=3, metavar="K", help="concepts of a picture, by look (3)")
+    rebalance.add_argument("--device", default="cpu", help="torch device (default: cpu)")
     rebalance.set_defaults(run=_rebalance)
     decontaminate = _filter(actions, "decontaminate", "leave out samples that hold something of an evaluation task")
     decontaminate.add_argument("--task", action="append", required=True, help="a task of `vergence eval`; repeatable")
@@ -71,6 +79,17 @@ def _clean(arguments: argparse.Namespace) -> int:
     return _done(clean(open_folder(arguments.source), rules, Progress().show), arguments)
 
 
+def _score(arguments: argparse.Namespace) -> int:
+    from vergence.data.curation.similarity import ScoreRules, open_encoder, score
+    from vergence.data.mixture_sources import open_folder
+
+    rules = _settings(arguments, ScoreRules)
+    folder = open_folder(arguments.source)
+    return _done(
+        score(folder, open_encoder(arguments.encoder, device=arguments.device), rules, Progress().show), arguments
+    )
+
+
 def _dedup(arguments: argparse.Namespace) -> int:
     from vergence.data.curation.dedup import DuplicateRules, deduplicate
     from vergence.data.mixture_sources import open_folder
@@ -86,7 +105,14 @@ def _rebalance(arguments: argparse.Namespace) -> int:
 
     rules = _settings(arguments, BalanceRules)
     lexicon = read_lexicon(arguments.lexicon)
-    decisions = rebalance(open_folder(arguments.source), lexicon, rules, Progress().show)
+    folder, show = open_folder(arguments.source), Progress().show
+    if arguments.encoder:
+        from vergence.data.curation.similarity import open_encoder, rebalance_by_look
+
+        encoder = open_encoder(arguments.encoder, device=arguments.device)
+        decisions = rebalance_by_look(folder, lexicon, encoder, rules, k=arguments.nearest, show=show)
+    else:
+        decisions = rebalance(folder, lexicon, rules, show)
     print(report_text(decisions.settings["report"]))
     return _done(decisions, arguments)
 

@@ -39,6 +39,9 @@ def add_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -
     show.add_argument("shards", type=Path, help="a folder of shards, a tar, or a data folder")
     show.add_argument("--samples", type=count, default=24, metavar="N", help="samples shown (24)")
     show.add_argument("--out", type=Path, metavar="FILE", help="the page (default: show.html in the folder)")
+    show.add_argument(
+        "--decisions", type=Path, action="append", default=[], metavar="FILE", help="what a filter decided; repeatable"
+    )
     show.set_defaults(run=_show)
     sources = actions.add_parser(
         "sources", help="the packages of real pictures and names: licence, content, fetched or not"
@@ -123,7 +126,7 @@ def _show(arguments: argparse.Namespace) -> int:
     from vergence.data.show import write_page
 
     page = arguments.out or (arguments.shards if arguments.shards.is_dir() else arguments.shards.parent) / "show.html"
-    shown = write_page(arguments.shards, page, samples=arguments.samples)
+    shown = write_page(arguments.shards, page, samples=arguments.samples, decided=arguments.decisions)
     print(f"{shown} samples on {page}")
     return 0
 

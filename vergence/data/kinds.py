@@ -91,6 +91,14 @@ KINDS: Mapping[str, Kind] = {
         "render,demo",
         ("vl_convert", "font_lato"),
     ),
+    "echarts-chart": Kind(
+        "vergence.data.synthesis.charts.echarts_charts",
+        "charts by Apache ECharts with their option: values, trends, table, code",
+        "render,demo",
+        ("resvg_py", "font_lato"),
+        ("echarts",),
+        ("nodejs", "node"),
+    ),
     "table-page": Kind(
         "vergence.data.synthesis.charts.table_images",
         "tables with HTML, Markdown and LaTeX: cells, sums, places",
@@ -309,6 +317,11 @@ def load_generator(name: str) -> Generator:
     problem = why_unavailable(name)
     if problem:
         raise UsageError(f"{name}: {problem}")
+    return import_generator(name)
+
+
+def import_generator(name: str) -> Generator:
+    """The module of a kind, whether or not what it needs is here: its settings can be looked at before."""
     if is_picture_kind(name):
         from vergence.data.picture_generator import PictureGenerator
 
@@ -327,6 +340,7 @@ def why_unavailable(name: str) -> str | None:
     unfetched = [source for source in kind.sources if not fetched(source)]
     if unfetched:
         return f"needs {', '.join(unfetched)}: vergence data fetch {' '.join(unfetched)}"
-    if kind.programs and not os.environ.get("VERGENCE_CHROMIUM") and not any(map(shutil.which, kind.programs)):
+    named = kind.programs == _CHROMIUM and os.environ.get("VERGENCE_CHROMIUM")
+    if kind.programs and not named and not any(map(shutil.which, kind.programs)):
         return f"needs the program {kind.programs[0]}: apt-get install {kind.programs[0]}"
     return None

@@ -19,7 +19,7 @@ from typing import Any
 
 from vergence.config import apply_overrides, dump_yaml, parse
 from vergence.data.generator import Generator, GeneratorConfig, make_sample, package_versions
-from vergence.data.kinds import load_generator
+from vergence.data.kinds import import_generator, load_generator
 from vergence.data.shards.index import load_pyarrow, sidecar_of, write_sidecar
 from vergence.data.shards.markers import (
     SETTINGS,
@@ -178,4 +178,4 @@ def shards_of_task(shards: list[int], environment: Mapping[str, str] = os.enviro
 
 def settings_text(kind: str) -> str:
     """A kind's settings with their defaults, as YAML."""
-    return dump_yaml(load_generator(kind).Config())
+    return dump_yaml(import_generator(kind).Config())

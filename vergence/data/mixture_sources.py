@@ -18,7 +18,7 @@ from vergence.data.kinds import find_kind, is_picture_kind, load_generator
 from vergence.data.pictures import Split
 from vergence.data.selection import select
 from vergence.data.shards.reader import ShardSource, open_shards, tars_of
-from vergence.data.sources.folder import FILE_NAME, FolderSource, read_folder
+from vergence.data.sources.folder import FILE_NAME, FolderSource, read_folder, read_lines
 from vergence.errors import DataError
 from vergence.recipe import MixtureEntry
 
@@ -134,7 +134,12 @@ def _permutation(seed: int, epoch: int, size: int) -> np.ndarray:
 
 
 def open_folder(path: Path) -> FolderSource | ShardSource:
-    """A folder of conversations, or of tars where it has no `conversations.jsonl`. Raises `DataError`."""
+    """A folder of conversations, or of tars where it has no `conversations.jsonl`; or a file of JSON lines.
+
+    Raises `DataError` for anything else.
+    """
+    if path.suffix in (".jsonl", ".json", ".ndjson") and path.is_file():
+        return read_lines(path)
     return read_folder(path) if (path / FILE_NAME).exists() or not tars_of(path) else open_shards(path)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from PIL import Image
 
 from vergence.conversation import Conversation, Frames, ImagePart, Message, TextPart, VideoPart
+from vergence.data.curation.decisions import KEPT, Decisions, combine, read_decisions
 from vergence.data.mixture_sources import open_folder
 from vergence.data.shards.reader import ShardSource
 from vergence.data.shards.writer import write_whole
@@ -30,18 +31,43 @@ _COUNTED = 20_000  # samples whose metadata the distributions are of; of more, e
 _BINS = 10
 
 
-def write_page(path: Path, page: Path, *, samples: int = 24) -> int:
+def write_page(path: Path, page: Path, *, samples: int = 24, decided: Sequence[Path] = ()) -> int:
     """Write the page about a folder of shards, a tar or a data folder; returns how many samples it shows.
 
-    Samples that can't be read are named on the page. Raises `DataError` for a folder that holds no data.
+    `decided` are files of filters' decisions: their counts are shown, each sample says what became of it, and half of
+    the samples are ones that are left out. Samples that can't be read are named on the page. Raises `DataError` for a
+    folder that holds no data, and for decisions on other data.
     """
     source = open_folder(path)
-    shown = _spaced(len(source), samples)
-    articles = [_article(source, index) for index in shown]
+    filters = [read_decisions(file) for file in decided]
+    combine(decided, fingerprint=source.fingerprint, size=len(source), where=str(path))
+    articles = [_article(source, index, _fates(filters, index)) for index in _chosen(len(source), samples, filters)]
     metadata = [found for index in _spaced(len(source), _COUNTED) if (found := _metadata(source, index)) is not None]
-    text = _page(path.name or str(path), len(source), metadata, articles)
+    tables = [
+        *_distributions(metadata),
+        *(_table(f"Filter {f.filter}", list(f.counts().items())[:12]) for f in filters),
+    ]
+    text = _page(path.name or str(path), len(source), len(metadata), tables, articles)
     write_whole(page, lambda partial: partial.write_text(text, encoding="utf-8", errors="backslashreplace"))
-    return len(shown)
+    return len(articles)
+
+
+def _chosen(size: int, samples: int, filters: Sequence[Decisions]) -> Sequence[int]:
+    """The samples that are shown, evenly spaced; with filters, half of them are left out by one."""
+    dropped = sorted({row.number for found in filters for row in found.rows if not row.repeat})
+    if not dropped:
+        return _spaced(size, samples)
+    bad = [dropped[place] for place in _spaced(len(dropped), samples - samples // 2)]
+    left_out = set(dropped)
+    kept = [number for number in range(size) if number not in left_out]
+    return sorted([*bad, *(kept[place] for place in _spaced(len(kept), samples - len(bad)))])
+
+
+def _fates(filters: Sequence[Decisions], index: int) -> list[str]:
+    """What filters say of a sample, but for "kept"."""
+    rows = [(found.filter, found.rows[index]) for found in filters]
+    scores = {name: "" if row.score is None else f" ({row.score:.3f})" for name, row in rows}
+    return [f"{name}: {row.reason}{scores[name]}" for name, row in rows if row.reason != KEPT or scores[name]]
 
 
 def _style() -> str:
@@ -70,14 +96,14 @@ def _read(source: Any, index: int) -> tuple[Mapping[str, Any] | None, Conversati
     return conversation.metadata, conversation
 
 
-def _page(name: str, size: int, metadata: Sequence[Mapping[str, Any]], articles: Sequence[str]) -> str:
-    counted = "" if len(metadata) == size else f" (distributions of {len(metadata):,} of them)"
+def _page(name: str, size: int, read: int, tables: Sequence[str], articles: Sequence[str]) -> str:
+    counted = "" if read == size else f" (distributions of {read:,} of them)"
     toggle = "document.querySelectorAll('svg').forEach(s => s.classList.toggle('hidden', !this.checked))"
     return f"""<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(name)}</title>
 <style>{_style()}</style>
 <h1>{escape(name)}</h1><p>{size:,} samples{counted}</p>
-<div class="figures">{"".join(_distributions(metadata))}</div>
+<div class="figures">{"".join(tables)}</div>
 <h2>Samples</h2><label><input type="checkbox" checked onchange="{toggle}"> draw places</label>
 {"".join(articles)}</html>
 """
@@ -126,11 +152,12 @@ def _table(title: str, rows: Sequence[tuple[str, int]]) -> str:
     return f"<section><h2>{title}</h2><table>{lines}</table></section>"
 
 
-def _article(source: Any, index: int) -> str:
+def _article(source: Any, index: int, fates: Sequence[str]) -> str:
     where = escape(source.where(index))
     metadata, found = _read(source, index)
+    fate = f'<div class="fate">{escape(" · ".join(fates))}</div>' if fates else ""
     if isinstance(found, str) or metadata is None:
-        return f"<article><b>{where}</b><p>can't be read: {escape(str(found))}</p></article>"
+        return f"<article><b>{where}</b>{fate}<p>can't be read: {escape(str(found))}</p></article>"
     facts = [
         f"{name}: {metadata[name]}" for name in ("difficulty", "licence", "source") if metadata.get(name) is not None
     ]
@@ -141,7 +168,8 @@ def _article(source: Any, index: int) -> str:
     turns = "".join(map(_turn, found.messages))
     hidden = {key: value for key, value in metadata.items() if key not in ("regions",)}
     return (
-        f"<article><b>{escape(str(metadata.get('id', where)))}</b><div class=facts>{escape(' · '.join(facts))}</div>"
+        f"<article><b>{escape(str(metadata.get('id', where)))}</b>{fate}"
+        f"<div class=facts>{escape(' · '.join(facts))}</div>"
         f'<div class="media">{media}</div>{turns}'
         f"<details><summary>all that is known</summary><pre>{escape(_json(hidden))}</pre></details></article>"
     )

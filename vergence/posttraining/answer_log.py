@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from vergence.errors import DataError, UsageError
 from vergence.evaluation.task import Answer, Model, Prompt
@@ -45,16 +46,15 @@ def ask_all(
 ) -> None:
     """Ask the prompts whose keys aren't in the log yet, a batch at a time, and append each answer.
 
-    Raises `UsageError` where the log was begun with another header. An answer with an error is asked again next time.
+    Raises `UsageError` where the log was begun with another header, or where another process is writing it. An answer
+    with an error is asked again next time.
     """
     whole = {**header, "model": dict(model.description())}
-    if path.is_file():
+    with _held(path) as file:
         _drop_cut_line(path)
-    begun = path.exists() and (not path.is_file() or path.stat().st_size)
-    done = {line.key for line in read_log(path, whole) if line.error is None} if begun else set()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        if not file.tell():
+        begun = path.stat().st_size > 0
+        done = {line.key for line in read_log(path, whole) if line.error is None} if begun else set()
+        if not begun:
             file.write(_line(whole, sort_keys=True))
         left = ((key, prompt) for key, prompt in prompts if key not in done)
         count = len(done)
@@ -67,6 +67,26 @@ def ask_all(
                 show(count)
             file.flush()
             os.fsync(file.fileno())
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[TextIO]:
+    """A log that lines are added to, for this process alone where the system has such locks; its folder is made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: can't be written ({error.strerror})") from None
+    with opened as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{path}: another process is writing it; wait for it, or name another file") from None
+        except (ImportError, OSError):  # Windows, or a file system without locks
+            pass
+        yield file
 
 
 def _line(value: Mapping[str, Any], *, sort_keys: bool = False) -> str:

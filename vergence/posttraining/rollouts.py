@@ -54,8 +54,11 @@ def collect_rollouts(
     """Sample `rollouts` responses to every question of a folder and log each with its verdict.
 
     Every rollout has a seed of its own, from `sampling.seed` and its key, so that it doesn't depend on the others.
-    Samples that can't be read have none. Raises `DataError` for a check that no rule can use.
+    Samples that can't be read have none. Raises `DataError` for a check that no rule can use, `UsageError` for several
+    responses at temperature 0, which would be one and the same.
     """
+    if rollouts > 1 and sampling.temperature == 0:
+        raise UsageError(f"{rollouts} rollouts at temperature 0 would be all the same; raise it, or ask for 1")
     checks: dict[Key, Mapping[str, Any]] = {}
 
     def prompts() -> Iterator[tuple[Key, Prompt]]:

@@ -5,6 +5,11 @@ A check is plain data, so that it can stand in a shard:
 The response may think first: what counts is what stands behind `</think>`, and in that behind the last line that begins
 with "Answer:" or "答案：", or else all of it. A thought that was cut off answers nothing. Where a rule compares
 words, what is commonly put around an answer (emphasis, quotes, a box, bullets) doesn't count.
+
+Boxes and points are read strictly, in the one form that Seed1.5-VL publishes and that is trained here: `<bbox>1 2 3 4
+</bbox>`, `<point>1 2</point>`, whole numbers with white space between (`vergence.processing.coordinates`). With commas
+(`<point>1, 2</point>`) they are wrong, or a reward would teach a second form, in which actions such as
+`click(point='<point>1 2</point>')` can't be read. Other models' forms are evaluated by `vergence.verifiers.boxes`.
 """
 
 from __future__ import annotations

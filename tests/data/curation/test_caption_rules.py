@@ -39,6 +39,7 @@ LABELS = Path(__file__).with_name("clipart_captions.tsv")
         ("A house at night. It is dark", None),
         ("<b>bold</b> colours of autumn", "markup"),
         ("cats &amp; dogs", "markup"),
+        ("the dog is at <bbox>1 2 3 4</bbox>", None),
         ("3 < 5 and 7 > 2 apples", None),
         ("All rights reserved, a photo studio", "stock phrase"),
         ("Drawn by a friend with Inkscape", "stock phrase"),

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from vergence.data.curation import duplicates, perceptual_hash
 from vergence.data.curation.duplicates import (
     Groups,
     MinHash,
@@ -22,7 +23,7 @@ from vergence.data.curation.duplicates import (
     near_texts,
     shingles,
 )
-from vergence.data.curation.perceptual_hash import fingerprint, hamming
+from vergence.data.curation.perceptual_hash import Fingerprint, fingerprint, hamming, similarity
 from vergence.data.synthesis.text import words
 
 
@@ -198,3 +199,41 @@ def test_a_template_and_a_picture_that_come_often_cost_no_pairs_of_pairs():
     rng = np.random.Generator(np.random.PCG64(1))
     print_ = fingerprint(Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).resize((64, 64)))
     assert [(pair.first, pair.second) for pair in alike_pictures([print_] * 500)] == [(0, n) for n in range(1, 500)]
+
+
+def frames(scenes: int, each: int) -> list[Fingerprint]:
+    """Frames of still scenes with noise and a patch that moves, no two equal, the scenes one after the other."""
+    prints = []
+    for scene in range(scenes):
+        rng = np.random.Generator(np.random.PCG64(scene))
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8)).resize((64, 48), Image.Resampling.BICUBIC)
+        for number in range(each):
+            frame = np.asarray(coarse) + rng.integers(-12, 13, (48, 64, 3))
+            frame[number * 3 % 36 :][:10, number * 7 % 50 :][:, :10] = (255, 0, 0)
+            prints.append(fingerprint(Image.fromarray(frame.clip(0, 255).astype(np.uint8))))
+    return prints
+
+
+@pytest.mark.parametrize("least", [0.9, 0.93, 0.96])
+def test_spanning_pairs_of_pictures_join_the_groups_that_all_pairs_do(least):
+    prints = frames(4, 40)
+    random.Random(1).shuffle(prints)
+    every, few = (alike_pictures(prints, least=least, spanning=spanning) for spanning in (False, True))
+    joined = [first_of_groups(len(prints), ((pair.first, pair.second) for pair in pairs)) for pairs in (every, few)]
+    assert joined[0] == joined[1]
+    assert len(few) == len(joined[1]) < len(every)
+    assert set(few) <= set(every)
+    assert 4 <= len(prints) - len(joined[0]) < len(prints)
+
+
+def test_frames_of_a_few_scenes_are_compared_once_each(monkeypatch):
+    """A thousand frames alike would be half a million pairs; each is compared with a few that are near it."""
+    compared = []
+    count = lambda a, b: (compared.append(1), similarity(a, b))[1]  # noqa: E731
+    monkeypatch.setattr(duplicates, "similarity", count)
+    for brute_force in (2048, 0):
+        monkeypatch.setattr(perceptual_hash, "_BRUTE_FORCE", brute_force)
+        compared.clear()
+        prints = frames(3, 200)
+        assert len(first_of_groups(600, ((p.first, p.second) for p in alike_pictures(prints, spanning=True)))) == 597
+        assert len(compared) < 6 * len(prints)

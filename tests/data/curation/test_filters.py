@@ -246,3 +246,89 @@ def test_an_output_that_cannot_be_written_is_named_first_and_nothing_is_left(fol
     assert main(["data", "clean", str(folder.path), "--out", str(tmp_path / "taken")]) == 2
     assert "taken: is a folder" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "taken"]
+
+
+def plain_folder(root, rows):
+    """Samples of (names of videos or pictures, question, answer)."""
+    lines = []
+    for shown, question, answer in rows:
+        kind = lambda name: "image" if name.endswith("png") else "video"  # noqa: E731
+        content = [{"type": kind(name), kind(name): name} for name in shown] + [{"type": "text", "text": question}]
+        lines.append(
+            json.dumps({"messages": [{"role": "user", "content": content}, {"role": "assistant", "content": answer}]})
+        )
+    (root / "conversations.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return read_folder(root)
+
+
+def test_samples_without_pictures_are_copies_by_their_text(tmp_path):
+    noise(1).save(tmp_path / "a.png")
+    rows = [
+        ([], "What is two and two?", "four"),
+        (["a.png"], "What is two and two?", "four"),
+        ([], "What is two and two?", "four"),
+        ([], "What is two and three?", "five"),
+        ([], SENTENCE + " and the small river", "so it does"),
+        ([], SENTENCE + " and the small river", "so it does!"),
+        ([], "?", "!"),
+        ([], "…", "."),
+    ]
+    found = deduplicate(plain_folder(tmp_path, rows), DuplicateRules(by="both"))
+    assert [row.of for row in found.rows] == [None, None, 0, None, None, 4, None, None]
+    assert [(found.rows[n].reason, found.rows[n].score) for n in (2, 5)] == [("text copy", 1.0)] * 2
+    assert copies(deduplicate(plain_folder(tmp_path, rows), DuplicateRules(by="picture"))) == {}
+
+
+def test_videos_are_copies_by_their_bytes(tmp_path):
+    noise(1).save(tmp_path / "a.png")
+    for name, data in (("a.mp4", b"one"), ("same.mp4", b"one"), ("b.mp4", b"two"), ("empty.mp4", b"")):
+        (tmp_path / name).write_bytes(data)
+    rows = [
+        (["a.mp4"], "What happens?", "a jump"),
+        (["same.mp4"], "What happens?", "a jump"),
+        (["b.mp4"], "What happens?", "a jump"),
+        (["a.mp4"], "Where is it?", "outside"),
+        (["a.mp4", "a.png"], "What happens?", "a jump"),
+        (["a.png"], "What happens?", "a jump"),
+        (["empty.mp4"], "What happens?", "a jump"),
+    ]
+    both = deduplicate(plain_folder(tmp_path, rows), DuplicateRules(by="both"))
+    assert [row.of for row in both.rows] == [None, 0, None, None, None, 4, None]
+    assert both.rows[6].reason == "unreadable"
+    by_picture = deduplicate(plain_folder(tmp_path, rows), DuplicateRules(by="picture"))
+    assert [row.of for row in by_picture.rows] == [None, 0, None, 0, None, 4, None]
+
+
+def test_the_first_of_a_group_that_is_joined_to_another_has_its_own_score(tmp_path):
+    """Samples 0 and 1 are alike only by way of sample 2, which is half of each."""
+    tokens = [f"w{number}" for number in range(43)]
+    texts = [" ".join(tokens[start : start + 40]) for start in (0, 3, 1)]
+    rows = [([], "?", text) for text in texts]
+    found = deduplicate(plain_folder(tmp_path, rows), DuplicateRules(by="text", jaccard=0.88))
+    assert [row.of for row in found.rows] == [None, 0, 0]
+    assert found.rows[1].score == 36 / 40
+
+
+def test_combining_makes_no_rows(tmp_path, monkeypatch):
+    """A million samples are two columns of numbers and no million of objects."""
+    rows = tuple(Decision(number, str(number), number % 2) for number in range(100))
+    write_decisions(Decisions("clean", "x", {}, rows), tmp_path / "d.parquet")
+    monkeypatch.setattr("vergence.data.curation.decisions.Decision", None)
+    assert combine([tmp_path / "d.parquet"], fingerprint="x", size=100, where="data").tolist() == [0, 1] * 50
+
+
+@pytest.mark.parametrize("column", ["number", "repeat"])
+def test_decisions_that_lack_a_value_or_a_column_are_named(tmp_path, column):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = tuple(Decision(number, str(number), 1) for number in range(3))
+    write_decisions(Decisions("clean", "x", {}, rows), tmp_path / "d.parquet")
+    table = parquet.read_table(tmp_path / "d.parquet")
+    place = table.column_names.index(column)
+    gap = pa.array([0, None, 2], table.schema.field(column).type)
+    parquet.write_table(table.set_column(place, table.schema.field(column), gap), tmp_path / "gap.parquet")
+    parquet.write_table(table.drop_columns([column]), tmp_path / "less.parquet")
+    for name, problem in (("gap", "in the order of `number`"), ("less", f"has no column {column}")):
+        with pytest.raises(DataError, match=problem):
+            combine([tmp_path / f"{name}.parquet"], fingerprint="x", size=3, where="data")
+    with pytest.raises(DataError, match=f"has no column {column}"):
+        read_decisions(tmp_path / "less.parquet")

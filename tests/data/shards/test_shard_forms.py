@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,10 @@ from vergence.cli import main
 from vergence.config import ConfigError
 from vergence.data.mixture_sources import open_folder
 from vergence.data.shards import export
+from vergence.data.shards import unpack as unpacking
 from vergence.data.shards.mixture_rows import open_mixture
 from vergence.data.shards.open_rows import open_rows
-from vergence.errors import DataError
+from vergence.errors import DataError, UsageError
 from vergence.processing.coordinates import parse_boxes
 
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -291,3 +294,91 @@ def test_odd_entries_of_coco_are_left_out_or_have_no_licence(tmp_path, capsys):
     path = coco(tmp_path, images=images, annotations=boxes)
     assert main(["data", "pack", str(path), "--format", "coco", "--out", str(tmp_path / "out")]) == 0
     assert "is no path" in capsys.readouterr().err
+
+
+def test_a_picture_of_coco_of_another_size_than_declared_is_left_out(tmp_path, capsys):
+    images = [{"id": 7, "file_name": "a.jpg", "width": 100, "height": 200}]
+    images += [{"id": 8, "file_name": "b.jpg", "width": 50, "height": 50}]
+    images += [{"id": 9, "file_name": "gone.jpg", "width": 50, "height": 50}]
+    boxes = [{"image_id": number, "category_id": 1, "bbox": [0, 0, 5, 5]} for number in (7, 8, 9)]
+    path = coco(tmp_path, images=images, annotations=boxes)
+    assert main(["data", "pack", str(path), "--format", "coco", "--out", str(tmp_path / "out")]) == 0
+    captured = capsys.readouterr()
+    assert "a.jpg is 200 x 100 pixels, but width and height say 100 x 200" in captured.err
+    assert "left out: size 1, unreadable picture 1" in captured.out
+    assert len(said(tmp_path / "out")) == 1
+
+
+# Pictures inside of JSON
+
+
+def inline(data: bytes, kind: str = "image/png") -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def test_pictures_that_a_record_holds_itself_are_packed(tmp_path, capsys):
+    url = {"type": "image_url", "image_url": {"url": inline(png("red"))}}
+    Image.new("RGB", (40, 30), "blue").save(tmp_path / "a.png")
+    content = [{"type": "image", "image": "a.png"}, url, {"type": "text", "text": "data:text"}]
+    records = [
+        {"messages": [{"role": "user", "content": content}, {"role": "assistant", "content": "ok"}]},
+        {"image": inline(png("green"), "image/jpeg").replace("+", "%2B"), **conversation("q", "a")},
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, records)))
+    assert main(["data", "pack", str(tmp_path / "rows.jsonl"), "--out", str(tmp_path / "out")]) == 0
+    assert "2 conversations" in capsys.readouterr().out
+    colours = [["blue", "red"], ["green"]]
+    assert pixels(tmp_path / "out") == [[Image.new("RGB", (40, 30), c).tobytes() for c in row] for row in colours]
+    assert open_folder(tmp_path / "out")[0].images[1] == png("red"), "the bytes are kept"
+    assert said(tmp_path / "out")[0][0] == ("user", "data:text")
+    write_rows(tmp_path / "rows.parquet", [{"messages": [{"role": "user", "content": [url]}]}])
+    assert main(["data", "pack", str(tmp_path / "rows.parquet"), "--out", str(tmp_path / "columns")]) == 0
+    assert open_folder(tmp_path / "columns")[0].images == [png("red")]
+
+
+@pytest.mark.parametrize(
+    ("url", "reason", "problem"),
+    [
+        ("data:image/png;base64,iVBO*w0K", "base64", "'data:image/png;base64,iVBO*w0K': not base64 ("),
+        ("data:image/png;base64,iVBOR", "base64", "not base64 ("),
+        ("data:image/png,abc", "base64", "expected data:image/...;base64,..."),
+        ("data:", "base64", "expected data:image/...;base64,..."),
+        (inline(b"no picture at all"), "broken picture", "not a picture"),
+        ("data:image/png;base64,", "broken picture", "empty (0 bytes)"),
+        ("data:image/png;base64," + "A" * 28_000_000, "too large", "more than the limit of 20971520"),
+    ],
+)
+def test_what_is_no_picture_in_a_record_is_named(tmp_path, capsys, url, reason, problem):
+    parts = [{"type": "image_url", "image_url": {"url": url}}]
+    records = [{"messages": [{"role": "user", "content": c}]} for c in ("a question", parts)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, records)))
+    assert main(["data", "pack", str(tmp_path / "rows.jsonl"), "--out", str(tmp_path / "out")]) == 0
+    captured = capsys.readouterr()
+    assert f"left out: {reason} 1" in captured.out
+    assert problem in captured.err
+    assert f"{tmp_path / 'rows.jsonl'}:2" in captured.err
+    assert len(captured.err) < 400
+
+
+# Two at once
+
+
+@pytest.mark.parametrize("form", ["llava", "parquet"])
+def test_two_that_unpack_to_one_name_do_not_meet(made, tmp_path, monkeypatch, form):
+    """Another process makes the same folder after this one has looked; each writes at a name of its own."""
+    out, write = tmp_path / "out", unpacking._records
+    begun = []
+
+    def meanwhile(*arguments):
+        yield from write(*arguments)
+        begun.extend(path.name for path in tmp_path.iterdir())
+        if len(begun) == 1:
+            monkeypatch.setattr(os, "getpid", lambda: 1)
+            unpacking.unpack(made, out, form=form)
+
+    monkeypatch.setattr(unpacking, "_records", meanwhile)
+    with pytest.raises(UsageError, match="another process has made it meanwhile"):
+        unpacking.unpack(made, out, form=form)
+    assert sorted(begun[1:]) == sorted({begun[0], "out.1.partial"})
+    assert [path.name for path in tmp_path.iterdir()] == ["out"], "nothing else is left"
+    assert main(["data", "pack", str(out / ("llava.json" if form == "llava" else "")), "--out", str(out) + "-a"]) == 0

@@ -121,11 +121,6 @@ def test_a_record_of_ours_comes_back_with_all_its_keys():
             "not a local file",
             "'https://x.org/a' is not the path of a local file",
         ),
-        (
-            {"messages": [{"role": "user", "content": [{"type": "image", "image": "data:image/png;base64,AAAA"}]}]},
-            "not a local file",
-            "not the path",
-        ),
     ],
 )
 def test_what_is_wrong_is_named_by_its_place(record, reason, complaint):

@@ -65,6 +65,8 @@ def test_values_and_counts_in_answers():
             continue
         for question, answer, check in turns(conversation):
             if "What is the value" in question:
+                assert ("right-hand side" in question) == (" = " in truth["latex"].replace("k=", ""))
+                assert ("radians" in question) == bool(re.search(r"\\(sin|cos|tan)\\left", truth["latex"]))
                 given = {name.lstrip("\\"): int(v) for name, v in re.findall(r"([\\a-z]+) = (\d+)", question)}
                 assert given == truth["at"]
                 assert float(answer.rpartition("Answer: ")[2]) == pytest.approx(
@@ -90,6 +92,22 @@ def test_values_and_counts_in_answers():
     assert seen == {"value", "bars", "roots", "symbols", "choice", "latex"}
 
 
+def test_no_formula_is_spelled_before_it_is_asked_for():
+    seen = 0
+    for index in range(60):
+        conversation = sample(index, turns=5)
+        told = ""
+        for question, answer, check in turns(conversation):
+            formula = check["choices"][check["target"]] if check["verifier"] == "choice" else answer
+            if check["verifier"] in ("choice", "text"):
+                assert formula not in told
+                seen += 1
+            if answer == "0":
+                assert "frac" not in conversation.metadata["truth"]["latex"] or "分数线" not in question
+            told += f"{question}\n{answer}\n"
+    assert seen > 30
+
+
 def test_matrices_are_those_of_numpy():
     seen = set()
     for index in range(250):
@@ -101,11 +119,14 @@ def test_matrices_are_those_of_numpy():
         body = re.search(r"\\begin\{.matrix\} (.*) \\end", truth["latex"])[1]
         assert [[int(cell) for cell in row.split("&")] for row in body.split(r"\\")] == truth["entries"]
         for question, answer, _ in turns(conversation):
-            if found := re.match(r"Which number stands in row (\d), column (\d)", question):
+            if found := re.match(r"Which number is in row (\d), column (\d)", question):
                 assert int(answer) == matrix[int(found[1]) - 1, int(found[2]) - 1]
                 seen.add("entry")
             elif "determinant" in question:
                 assert int(answer.rpartition("Answer: ")[2]) == round(np.linalg.det(matrix))
+                for step in answer.splitlines()[:-1]:
+                    parts = step.partition(": ")[2].split(" = ") if ": " in step else step.split(" = ")
+                    assert len({eval(part.replace(")(", ")*(")) for part in parts}) == 1, step
                 seen.add("determinant")
     assert seen == {"entry", "determinant"}
 

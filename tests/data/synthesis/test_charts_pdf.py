@@ -85,17 +85,27 @@ def test_answers_follow_from_the_words_of_the_page():
         truth, [part] = conversation.metadata["truth"], conversation.media
         words = truth["words"]
         bare = [word[0].strip(".,;:!?()[]{}“”‘’\"'").lower() for word in words]
+        told = ""
         for question, answer, check in turns(conversation):
             text = question.split("\n")[0]
+            named = re.findall("“([A-Za-z]+)”", text)
+            assert not any(f"“{word.lower()}”" in told.lower() for word in named)
+            assert check["verifier"] != "text" or answer not in told
+            if named and "No" not in answer.split("\n"):
+                assert not any(
+                    first.endswith("-") and rest == named[0].lower()
+                    for first, rest in zip((word[0] for word in words), bare[1:], strict=False)
+                )
+            told += f"{question}\n{answer}\n"
             if found := re.match(r"Give the box of the word “(.+)”", text):
                 kind = "word"
                 hits = [word for word in words if word[0].strip(".,;:!?()[]{}“”‘’\"'").lower() == found[1].lower()]
                 assert len(hits) == 1
                 assert check["target"] == pytest.approx(hits[0][1:], abs=0.06)
-            elif found := re.match(r"How often does the word “(.+)” stand", text):
+            elif found := re.match(r"How many times does the word “(.+)” occur", text):
                 kind = "count"
                 assert int(answer) == bare.count(found[1]) == sum(word.count(found[1]) for word in bare)
-            elif found := re.match(r"Does the word “(.+)” stand", text):
+            elif found := re.match(r"Does the word “(.+)” occur", text):
                 kind = f"present {answer}"
                 assert (answer == "Yes") == (found[1] in bare)
             elif "largest letters" in text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -124,11 +125,41 @@ def test_heat_maps_are_darker_or_lighter_in_the_order_of_their_numbers():
 def test_histograms_and_boxes_summarise_their_raw_numbers():
     for index in range(10):
         code = (conversation := sample(index, "histogram")).metadata["truth"]["code"]
-        counts, _ = np.histogram(constant(code, "values"), bins=constant(code, "edges"))
-        assert counts.tolist() == numbers(conversation).ravel().tolist()
+        assert "integer=True" in code  # no tick at half a number
+        edges = constant(code, "edges")
+        assert constant(code, "counts") == numbers(conversation).ravel().tolist()
+        rows = [row[0] for row in conversation.metadata["truth"]["table"][1:]]
+        assert rows == [f"{low}-{high}" for low, high in pairwise(edges)]
         code = (conversation := sample(index, "box plot")).metadata["truth"]["code"]
         quartiles = [np.percentile(group, (0, 25, 50, 75, 100)) for group in constant(code, "groups")]
         assert np.allclose(np.array(quartiles).T, numbers(conversation))
+        # The picture shows nothing of other numbers, so the code has none.
+        assert all(len(group) == 5 for group in constant(code, "groups"))
+
+
+def test_bins_boxes_and_shares_are_spoken_of_as_what_they_are():
+    seen = set()
+    for index in range(24):
+        for kind, language in (("histogram", "en"), ("box plot", "zh"), ("box plot", "en"), ("pie", "en")):
+            conversation = sample(index, kind, language=language, turns=6, tasks=("question",))
+            rows = [row[0] for row in conversation.metadata["truth"]["table"][1:]]
+            header = conversation.metadata["truth"]["table"][0][1:]
+            if kind == "pie":
+                assert conversation.metadata["truth"]["printed"]
+            for question, answer, _ in turns(conversation):
+                text = question.split("\n")[0]
+                if kind == "histogram" and ("lowest" in text or "highest" in text) and "Name the three" not in text:
+                    assert text.startswith("In which range of the ")
+                    seen.add("range")
+                if kind == "histogram" and "How many bins" in text:
+                    assert answer == str(len(rows))
+                    seen.add("bins")
+                if kind == "box plot" and ("Which has" in text or "中哪个更高" in text):
+                    statistic = [name for name in header if name.lower() in text.lower()]
+                    assert len(statistic) == 1
+                    assert sum(row in text for row in rows) >= 2
+                    seen.add(language)
+    assert seen == {"range", "bins", "en", "zh"}
 
 
 def test_questions_about_scatter_plots_are_answered_by_their_points():

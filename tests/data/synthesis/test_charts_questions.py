@@ -95,6 +95,7 @@ def test_answers_are_those_of_pandas(language):
                 assert re.split(", |，", answer) == list(order)
             elif task == "total":
                 assert answer == data.sum().idxmax()
+                assert ("higher" in question or "更高" in question) == (data.shape[1] == 2)
             elif task == "entries":
                 assert int(answer) == data.shape[int("series" in question or "系列" in question)]
     assert all(count > TABLES / 20 for task, count in seen.items() if task != "comparison"), seen

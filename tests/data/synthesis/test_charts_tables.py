@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import re
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ import pytest
 from vergence.data.generator import make_sample
 from vergence.data.kinds import why_unavailable
 from vergence.data.synthesis.charts import table_images
+from vergence.data.synthesis.charts.table_content import draw_page_table
 from vergence.verifiers.tables import read_latex, read_table
 
 if why_unavailable("table-page"):
@@ -139,6 +141,16 @@ def test_answers_follow_from_the_rows():
             seen[kind] = seen.get(kind, 0) + 1
     assert set(seen) == {"cell", "entry", "word", "columns", "rows", "extreme", "sum"}
     assert min(seen.values()) >= 5, seen
+
+
+def test_chinese_tables_write_dates_in_chinese_order_and_no_english_words():
+    dates = 0
+    for seed in range(120):
+        table = draw_page_table(random.Random(seed), "train", "zh", columns=6, rows=4)
+        for texts in (column.texts for column in table.columns if column.kind == "date"):
+            dates += len(texts)
+            assert all(re.fullmatch(r"20\d\d[-/.年]\d\d[-/.月]\d\d日?", text) for text in texts), texts
+    assert dates > 50
 
 
 def test_a_spanning_table_is_never_asked_for_in_markdown():

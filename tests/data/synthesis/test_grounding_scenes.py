@@ -6,13 +6,15 @@ one map of numbers instead.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from vergence.data.generator import make_sample
 from vergence.data.kinds import load_generator, why_unavailable
-from vergence.data.synthesis.grounding import composite, scene
-from vergence.data.synthesis.grounding.cutouts import article, countable_things, plural
+from vergence.data.synthesis.grounding import backgrounds, composite, scene
+from vergence.data.synthesis.grounding.cutouts import article, countable_things, plural, things
 from vergence.errors import DataError, UsageError
 from vergence.processing.media import decode_image
 from vergence.verifiers.ground_truth import verify
@@ -139,7 +141,8 @@ def test_settings_that_make_no_sense_are_refused():
 
 
 def test_english_plurals_and_articles():
-    assert [plural(n) for n in ("mouse", "bus", "cherry", "monkey", "ox")] == [
+    assert [plural(n) for n in ("scarf", "mouse", "bus", "cherry", "monkey", "ox")] == [
+        "scarves",
         "mice",
         "buses",
         "cherries",
@@ -157,3 +160,74 @@ def test_every_form_of_question_occurs():
         found |= {check["verifier"] for check in sample("composite", index, turns=13).metadata["checks"]}
     assert {"box", "boxes", "point", "points", "count", "exact"} <= found
     assert len(composite.FORMS) == 13
+
+
+def test_a_box_that_may_not_be_there_is_there_about_half_of_the_time():
+    if reason := why_unavailable("composite"):
+        pytest.skip(reason)
+    answers = [
+        turn.text
+        for index in range(80)
+        for question, turn in zip(*[iter(sample("composite", index).messages)] * 2, strict=True)
+        if "If there is none" in question.text
+    ]
+    absent = answers.count("not there")
+    assert 0.2 * len(answers) < absent < 0.8 * len(answers)
+
+
+def test_no_answer_tells_what_a_later_turn_asks(kind):
+    """No name of a thing is in two turns, but in those that compare or add up numbers, which come last."""
+    for index in range(60):
+        made = sample(kind, index)
+        names = sorted({o["name"] for o in made.metadata["truth"]["objects"]}, key=len, reverse=True)
+        told = []
+        for question, answer in zip(*[iter(made.messages)] * 2, strict=True):
+            if any(text in question.text for text in ("in all", "differ", "appears most often")):
+                continue
+            text = question.text + " " + (answer.text if "What is the object" in question.text else "")
+            here = [name for name in names if re.search(rf"\b({re.escape(name)}|{re.escape(plural(name))})\b", text)]
+            here = [name for name in here if not any(name != other and name in other for other in here)]
+            assert not set(here) & set(told)
+            told += here
+
+
+def test_things_of_one_name_hardly_cover_each_other():
+    if reason := why_unavailable("composite"):
+        pytest.skip(reason)
+    for index in range(25):
+        truth = sample("composite", index, least_visible=0.2, objects=(12, 16)).metadata["truth"]
+        layers, _ = visible(truth["objects"], truth["size"])
+        for number, o in enumerate(truth["objects"]):
+            below = [
+                layer for layer, p in zip(layers[:number], truth["objects"], strict=False) if p["item"] == o["item"]
+            ]
+            if below:
+                unseen = np.any(layers[:number][[p["item"] != o["item"] for p in truth["objects"][:number]]], axis=0)
+                shared = layers[number] & np.any(below, axis=0) & ~unseen
+                assert shared.sum() <= 0.15 * layers[number].sum()
+
+
+def test_a_dense_picture_holds_as_many_as_were_wanted():
+    if reason := why_unavailable("dense-count"):
+        pytest.skip(reason)
+    for index in range(12):
+        truth = sample("dense-count", index, objects=(12, 12)).metadata["truth"]
+        assert len(truth["objects"]) == 12
+
+
+def test_wrong_names_of_the_sources_are_put_right():
+    if reason := why_unavailable("naming"):
+        pytest.skip(reason)
+    stamps = {t.names["en"]: t.names.get("zh") for t in things(("tuxpaint-stamps",), "heldout", "en")}
+    assert stamps["lion"] == "狮子"  # the package says 洋葱, an onion
+    drawn = {t.names["en"] for split in ("train", "heldout") for t in things(("openmoji",), split, "en")}
+    assert "birthday cake" in drawn
+    assert not drawn & {"birthday", "bullettrain side", "feet"}
+
+
+def test_wallpapers_show_nothing_that_could_be_counted():
+    if reason := why_unavailable("jigsaw"):
+        pytest.skip(reason)
+    shown = {item.name for split in ("train", "heldout") for item in backgrounds._items(split)}
+    assert len(shown) > 10
+    assert not shown & {"Kite", "FlyingKonqui", "ColorfulCups", "EveningGlow"}

@@ -58,6 +58,30 @@ def test_no_name_fits_two_icons_of_a_picture():
             assert not alike(one, placed[number + 1 :])
 
 
+def test_no_question_gives_the_answer_of_a_later_one():
+    """What lists all icons of a picture comes last, and one icon is asked for its name in one way."""
+    generator = load_generator("icon")
+    listed = 0
+    for index in range(60):
+        sample = make_sample("icon", generator, generator.Config(language="en"), 6, index)
+        texts = [message.text for message in sample.messages]
+        titles = [icon["title"] for icon in sample.metadata["truth"]["icons"]]
+        whole = [n for n, text in enumerate(texts) if all(title in text for title in titles)]
+        if len(titles) > 4:
+            assert all(n >= len(texts) - 2 for n in whole)
+            listed += bool(whole)
+        elif len(titles) == 1:
+            assert len([check for check in sample.metadata["checks"] if check["verifier"] != "box"]) == 1
+    assert listed > 5
+
+
+def test_a_heart_and_a_star_never_meet():
+    drawn = {found.meaning.name: found.icon for split in ("train", "heldout") for found in meaning_icons("mdi", split)}
+    assert alike(drawn["like"], [drawn["favourite"]])
+    assert alike(drawn["undo"], [drawn["menu"], drawn["back"]])
+    assert not alike(drawn["like"], [drawn["print"]])
+
+
 def test_meanings_have_a_drawing_in_every_set_and_lie_on_one_side():
     for package in SETS:
         sides = [{found.meaning.name for found in meaning_icons(package, split)} for split in ("train", "heldout")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -17,11 +18,11 @@ import pytest
 from vergence.data.generator import make_sample
 from vergence.data.kinds import load_generator, why_unavailable
 from vergence.data.sources.packages import package_folder
-from vergence.data.synthesis.gui import miniwob
+from vergence.data.synthesis.gui import miniwob, tasks
 from vergence.data.synthesis.gui.browser import HOST, Site, close, opened, screenshot
 from vergence.data.synthesis.gui.elements import visible_elements
-from vergence.data.synthesis.gui.episode import perform
-from vergence.data.synthesis.gui.gallery import make_page
+from vergence.data.synthesis.gui.episode import Intent, Player, perform
+from vergence.data.synthesis.gui.gallery import OPTIONS, VALUES, WORDS, document, make_page
 from vergence.errors import DataError
 from vergence.processing.media import decode_image
 from vergence.verifiers.actions import parse_action
@@ -36,8 +37,6 @@ def ended():
 
 
 def made(seed, language="en"):
-    import random
-
     return make_page(random.Random(seed), language, "train")
 
 
@@ -78,6 +77,61 @@ def test_a_recoloured_element_is_where_its_box_is():
             rows, columns = np.nonzero(np.abs(before - after).sum(axis=2) > 60)
             seen = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
             assert np.abs(np.subtract(seen, element.box)).max() <= 1
+
+
+def test_the_box_of_a_heading_is_that_of_its_words():
+    """What goes when the words are made transparent lies in the box and nearly fills its width."""
+    with opened(made(3).site, 960, 640) as page:
+        headings = [e for e in visible_elements(page) if e.type == "heading" and e.plain]
+        assert headings
+        for element in headings:
+            before = np.asarray(decode_image(screenshot(page))).astype(int)
+            page.evaluate("([x, y]) => { document.elementFromPoint(x, y).style.color = 'transparent' }", element.middle)
+            after = np.asarray(decode_image(screenshot(page))).astype(int)
+            rows, columns = np.nonzero(np.abs(before - after).sum(axis=2) > 60)
+            x1, y1, x2, y2 = element.box
+            assert x1 - 1 <= columns.min() <= x1 + 4
+            assert x2 - 4 <= columns.max() + 1 <= x2 + 1
+            assert y1 <= rows.min() <= rows.max() < y2
+
+
+def test_a_change_is_boxed_where_the_pictures_differ():
+    generator = load_generator("web-page")
+    for index in (52, 73):
+        sample = make_sample("web-page", generator, generator.Config(), 11, index)
+        first, second = (np.asarray(decode_image(image)).astype(int) for image in sample.images)
+        rows, columns = np.nonzero(np.abs(first - second).max(axis=2) > 40)
+        seen = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        assert np.abs(np.subtract(seen, sample.metadata["checks"][0]["target"])).max() <= 3
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_lists_and_fields_hold_what_belongs_in_them(language):
+    lists = 0
+    for seed in range(4):
+        with opened(made(seed, language).site, 960, 1400) as page:
+            for element in visible_elements(page):
+                if element.type == "drop-down list":
+                    assert element.state in OPTIONS[language][element.name]
+                    lists += 1
+                if element.type == "text field" and element.state:
+                    assert element.state in VALUES[language][element.name]
+    assert lists
+
+
+def test_a_dragged_item_is_seen_in_its_folder_and_fields_are_told_apart():
+    rng = random.Random(1)
+    body, _, intents, goal = tasks._sort(rng, WORDS["en"], "en")
+    with opened(Site(document("en", "", "", body, goal)), 640, 480) as page:
+        player = Player(page, rng, (640, 480), 1, "en", 0.0)
+        list(player.play(intents))
+        assert page.evaluate("goal()")
+        folder = page.locator(".bin", has_text=intents[0].onto)
+        assert intents[0].name in folder.inner_text()
+    with opened(Site("<input><input>"), 640, 480) as page:
+        player = Player(page, rng, (640, 480), 1, "en", 0.0)
+        (step,) = player.play([Intent("click", type="text field", number=1)])
+        assert "the second text field" in step.thought.lower()
 
 
 def test_a_click_on_the_middle_reaches_the_element():
@@ -202,7 +256,7 @@ def replayed(sample):
 def test_episodes_reach_their_goal_again_and_only_whole():
     generator = load_generator("gui-trajectory")
     slips = 0
-    for index, source in ((2, "made"), (1, "miniwob")):
+    for index, source in ((4, "made"), (1, "miniwob")):
         sample = make_sample("gui-trajectory", generator, generator.Config(source=source, noise=0.9), 2, index)
         assert replayed(sample)
         answers = [m for m in sample.messages if m.role == "assistant"]

@@ -12,8 +12,9 @@ import pytest
 from vergence.conversation import ImagePart, TextPart
 from vergence.data.generator import make_sample
 from vergence.data.kinds import load_generator, why_unavailable
-from vergence.data.sources.manuals import MANUALS, page_names, pages_of, read_blocks, read_page
-from vergence.data.synthesis.text_only import translated
+from vergence.data.sources.manuals import MANUALS, Block, _raw, page_names, pages_of, read_blocks, read_page
+from vergence.data.synthesis.interleaved import _ended, in_a_row
+from vergence.data.synthesis.text_only import SCRIPTS, translated
 from vergence.processing.media import decode_image
 
 needs_pages = pytest.mark.skipif(bool(why_unavailable("interleaved")), reason=why_unavailable("interleaved") or "")
@@ -145,18 +146,61 @@ def test_a_caption_asked_for_is_not_in_the_question():
             check = found.metadata["checks"][0]
             if form == "choose-caption":
                 right = check["choices"][check["target"]]
-                assert question.count(right) == 1
+                assert all(question.casefold().count(choice.casefold()) == 1 for choice in check["choices"])
+                assert right in check["choices"]
                 page = found.metadata["truth"]
                 assert any(block["text"] == right for block in page["blocks"] if block["sort"] == "image")
             elif form == "order":
                 listed = dict(re.findall(r"^([A-E])\. (.*)$", question, re.MULTILINE))
                 texts = [block["text"] for block in found.metadata["truth"]["blocks"]]
                 places = [texts.index(listed[letter]) for letter in answer.split(", ")]
+                # Nothing but pictures stands between the paragraphs.
+                between = found.metadata["truth"]["blocks"][places[0] : places[-1] + 1]
+                assert sum(block["sort"] != "image" for block in between) == len(listed)
                 assert places == sorted(places)
                 assert len(set(places)) == len(listed)
             else:
                 assert question.count("[PICTURE]") == 2
                 assert len({bytes(image) for image in found.images}) == len(check["choices"])
+
+
+@needs_pages
+def test_a_document_ends_with_words_and_says_a_caption_once():
+    for index in range(30):
+        found = sample("interleaved", index, form="document", blocks=8)
+        last = found.metadata["truth"]["blocks"][-1]
+        assert last["sort"] != "image" or last["text"]
+        answers = [message.text for message in found.messages if message.role == "assistant"]
+        assert all(answers)
+        for text in answers:
+            captions = re.findall(r"^\*(.+)\*$", text, re.MULTILINE)
+            assert len(captions) == len(set(captions))
+            assert not captions or captions[-1] != text.strip().splitlines()[-1]
+
+
+def test_a_cut_leaves_no_name_without_its_text(tmp_path):
+    bare, told = Block("image", "", tmp_path / "a.png"), Block("image", "A rose", tmp_path / "b.png")
+    text, name, heading = Block("item", "It does."), Block("item", "Length"), Block("heading", "Options")
+    assert _ended([text, heading, name, bare], cut=False) == [text]
+    assert _ended([text, heading, name], cut=True) == [text]
+    assert _ended([text, name], cut=False) == [text, name]
+    assert _ended([text, told], cut=True) == [text, told]
+
+
+def test_remarks_beside_the_text_are_no_part_of_a_stretch(tmp_path):
+    def long(name):
+        return f"<p>{name} {'word ' * 15}end.</p>"
+
+    text = f"""<body><h2>T</h2>{long("A")}{long("B")}<div class="sidebar"><p class="title">NOTE</p>{long("C")}
+    </div>{long("D")}{long("E")}<pre>x</pre>{long("F")}<p>{"word " * 15}as follows:</p></body>"""
+    stretches = in_a_row(read_blocks(text, tmp_path))
+    assert [[paragraph[0] for paragraph in stretch] for stretch in stretches] == [["A", "B"], ["C"], ["D", "E"], ["F"]]
+
+
+def test_entities_are_characters_and_names(tmp_path):
+    page = tmp_path / "page.docbook"
+    page.write_text("<article><para>Keys 0&ndash;9 of &kstars; &amp; more.</para></article>", "utf-8")
+    assert [block.text for block in _raw(page)] == ["Keys 0–9 of kstars & more."]
 
 
 @needs_pages
@@ -184,6 +228,34 @@ def test_pairs_of_paragraphs_are_translations():
         alike += not names or any(name in french for name in names)
     assert len(pairs) > 20
     assert alike >= 0.75 * len(pairs)
+
+
+@needs_book
+@pytest.mark.parametrize("language", ["de", "ja", "ru", "zh"])
+def test_no_paragraph_is_left_in_english(language):
+    """By counts of another kind: the article "the", or Latin letters."""
+    for index in range(12):
+        for form in ("document", "continue", "order"):
+            found = sample("text-document", index, language=language, form=form)
+            asked, answer = found.messages[0].text, found.messages[1].text
+            text = re.sub(r"```.*?```", "", answer, flags=re.DOTALL) if form == "document" else asked
+            for paragraph in text.split("\n"):
+                if len(paragraph) < 200 or paragraph.startswith(("#", "→")):
+                    continue
+                if language == "de":
+                    assert len(re.findall(r"\b[Tt]he\b", paragraph)) < 4, paragraph
+                else:
+                    assert len(re.findall("[A-Za-z]", paragraph)) < 0.8 * len(paragraph), paragraph
+
+
+@needs_book
+def test_a_language_is_asked_for_among_those_of_its_script():
+    names = {"Russian", "Japanese", "Chinese", "Arabic"}
+    for index in range(20):
+        found = sample("text-document", index, form="language")
+        choices = set(found.metadata["checks"][0]["choices"])
+        assert choices == names if found.metadata["tags"]["language"] in SCRIPTS else not choices & names
+        assert re.search(r"[\W]$", found.messages[0].text.split("\n\nWhich")[0])
 
 
 @needs_book

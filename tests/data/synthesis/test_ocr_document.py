@@ -176,7 +176,7 @@ def test_answers_follow_from_the_truth():
             if "Transcribe all" in text or "whole page" in text or "What does this page say" in text:
                 assert reply == "\n".join(block["text"] for block in blocks)
                 asked.add("all")
-            elif "title" in text:
+            elif "title of this page" in text or "page's title" in text:
                 assert [reply] == [block["text"] for block in blocks if block["kind"] == "title"]
                 asked.add("title")
             elif "How many" in text and "columns" not in text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from itertools import product
 
 import pytest
@@ -49,6 +50,17 @@ def test_the_language_is_that_of_the_settings(kind):
             assert sample.metadata["tags"]["language"] == language
             texts = "".join(message.text for message in sample.messages)
             assert any("一" <= character <= "鿿" for character in texts) == (language == "zh")
+
+
+@pytest.mark.parametrize("kind", KINDS.split())
+def test_a_puzzle_asks_for_its_solution_once(kind):
+    """No answer in lines of moves, paths or words is asked for twice, and no opening is said twice."""
+    for sample in samples(kind, 25, turns=6, reasoning=0.0):
+        turns = checked(sample)
+        solved = [answer for _, answer, check in turns if check["verifier"] == "puzzle"]
+        assert len(solved) == len(set(solved))
+        starts = [question.partition("\n")[0][:60] for question, _, _ in turns if len(question) > 60]
+        assert len(starts) == len(set(starts)), starts
 
 
 def test_no_other_short_text_solves_a_puzzle():
@@ -292,9 +304,8 @@ def test_2048_by_all_slides():
             if check.get("puzzle") == "2048-board":
                 last = answer.rpartition("答案：")[2].rpartition("Answer: ")[2]
                 assert list(map(int, last.split())) == [tile for row in slid(board, named[0]) for tile in row]
-            if check.get("puzzle") == "2048-best":
-                right = [w for w in ways if verify(check, w) == 1]
-                assert right == [w for w in ways if points[w] == max(points.values())]
+            if "a single slide" in question or "滑动一次最多" in question:
+                assert check["target"] == max(points.values())
 
 
 def merged_points(before, after):
@@ -341,3 +352,29 @@ def test_colour_paths_by_a_graph_of_states():
         for _, _, check in checked(sample):
             if check["verifier"] == "puzzle" and "most" in check:
                 assert check["most"] == shortest + (truth["puzzle"] == "colour-grid")
+
+
+def test_no_way_is_asked_for_after_steps_that_tell_it():
+    asked = 0
+    for sample in samples("maze", 60, language="en"):
+        turns = checked(sample)
+        for number, (question, _, _) in enumerate(turns[1:], 1):
+            if " way " in question:
+                asked += 1
+                assert "The shortest way there" not in turns[number - 1][1]
+    assert asked > 5
+
+
+def test_the_moves_that_are_told_are_not_those_of_the_solution():
+    """Moves whose result is asked are random ones: seldom the beginning of the solution that is asked for next."""
+    began = told = 0
+    for sample in samples("sliding-blocks", 100, language="en", games=["tiles"], difficulty={"min": 0.3}):
+        for question, _, _ in checked(sample):
+            found = re.match(r"After tiles? ([\d, ]+) ha(?:ve|s) moved", question)
+            if found and "," in found[1]:
+                told += 1
+                assert question.startswith("After tiles ")
+                moves = [int(tile) for tile in found[1].split(",")]
+                began += moves == sample.metadata["truth"]["solution"][: len(moves)]
+    assert told > 20
+    assert began < told / 2

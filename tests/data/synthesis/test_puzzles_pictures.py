@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import combinations, permutations, product
 
 import numpy as np
@@ -75,6 +76,17 @@ def test_difference_boxes_are_those_of_the_pixels():
     assert seen == {"missing", "extra", "colour", "larger", "smaller", "mirrored", "moved", "replaced"}
 
 
+def test_what_was_replaced_is_not_said_to_be_missing():
+    tried = 0
+    for sample in samples("find-the-difference", 120, language="en", turns=1):
+        for _, _, check in checked(sample):
+            texts = check.get("choices", ["", ""])
+            if texts[check.get("target", 0) if check["verifier"] == "choice" else 0].startswith("It was replaced"):
+                tried += 1
+                assert "It is missing." not in texts
+    assert tried > 4
+
+
 def test_difference_answers_follow_from_the_changes():
     for sample in samples("find-the-difference", 40):
         truth, regions = sample.metadata["truth"], sample.metadata["regions"]
@@ -135,6 +147,16 @@ def test_one_option_alone_follows_the_rules():
             assert possible == {grid[2][2]}, attribute
             fitting -= {number for number, option in enumerate(options) if option not in possible}
         assert fitting == {sample.metadata["truth"]["right"]}
+
+
+def test_the_right_option_is_not_the_one_with_the_most_frequent_values():
+    """Without the matrix each value is as frequent among the options as every other that is there."""
+    for sample in samples("pattern-matrix", 60, options=[4, 6, 8]):
+        options = sample.metadata["truth"]["options"]
+        if sample.metadata["truth"]["overlay"]:
+            continue
+        for attribute in options[0]:
+            assert len(set(Counter(option[attribute] for option in options).values())) == 1
 
 
 def test_one_overlay_alone_follows_the_operations():
@@ -308,6 +330,12 @@ def test_jigsaws_by_all_arrangements_of_the_pieces_in_the_picture():
     assert tried > 15
 
 
+def test_a_jigsaw_asks_nothing_after_the_steps_that_solve_it():
+    for sample in samples("jigsaw", 40, turns=3, reasoning=0.5):
+        answers = [answer for _, answer, _ in checked(sample)]
+        assert len(answers) == 1 or all("Answer:" not in a and "答案：" not in a for a in answers)
+
+
 def test_a_jigsaw_asks_for_what_lies_beside_a_piece():
     for sample in samples("jigsaw", 40, language="en"):
         truth = sample.metadata["truth"]
@@ -318,3 +346,26 @@ def test_a_jigsaw_asks_for_what_lies_beside_a_piece():
                 row, column = (int(v[0]) for v in np.where(grid == int(words[words.index("whole") - 3])))
                 step = (0, 1) if "right" in question else (1, 0)
                 assert check["target"] == grid[row + step[0], column + step[1]]
+
+
+def test_a_side_is_told_in_squares_that_are_there():
+    asked = 0
+    for sample in samples("count-squares", 120, language="en", forms=["lattice"]):
+        for question, answer, _ in checked(sample):
+            if "The smallest square" in question:
+                asked += 1
+                truth = sample.metadata["truth"]
+                sides, places = drawn_sides(truth), product(range(len(truth["down"])), range(len(truth["across"][0])))
+                units = [
+                    {
+                        ((r, c), (r, c + 1)),
+                        ((r + 1, c), (r + 1, c + 1)),
+                        ((r, c), (r + 1, c)),
+                        ((r, c + 1), (r + 1, c + 1)),
+                    }
+                    for r, c in places
+                ]
+                assert any(unit <= sides for unit in units)
+            if "Answer:" in answer:
+                assert not any(line.startswith("Together") and "+" not in line for line in answer.splitlines())
+    assert asked > 10

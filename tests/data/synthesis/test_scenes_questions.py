@@ -7,11 +7,13 @@ import io
 import json
 import math
 import os
+import random
 import re
 import subprocess
 import sys
 from functools import cache
 from hashlib import sha256
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from vergence.data.generator import make_sample
 from vergence.data.kinds import load_generator, why_unavailable
 from vergence.data.shards.samples import members_of
 from vergence.data.sources import furniture
+from vergence.data.synthesis.scenes import furniture_room
 from vergence.processing.coordinates import parse_boxes, parse_points
 from vergence.processing.media import decode_image
 from vergence.verifiers.boxes_3d import box_of_numbers, iou_3d, parse_boxes_3d
@@ -27,7 +30,7 @@ from vergence.verifiers.ground_truth import answer_part, verify
 
 trimesh = pytest.importorskip("trimesh")
 KINDS = ("scene-3d", "furniture-room")
-COUNT = {"scene-3d": 14, "furniture-room": 8}
+COUNT = {"scene-3d": 14, "furniture-room": 10}
 
 
 @cache
@@ -239,9 +242,9 @@ def counted(question, truth):
         nouns = [furniture.NOUNS[entry["catalogue_name"]] for entry in truth["models"]]
         english = re.search(r"How many (.+) are in the room", question)
         if english:
-            single = {"benches": "bench", "chests of drawers": "chest of drawers"}.get(english[1], english[1][:-1])
+            single = {"chests of drawers": "chest of drawers"}.get(english[1], re.sub("(?<=ch)es$|s$", "", english[1]))
             return sum(noun.english == single for noun in nouns)
-        return sum(noun.chinese == re.search("多少个(.+)？", question)[1] for noun in nouns)
+        return sum(noun.chinese == re.search("多少[个张把条只台盆盏辆根块扇](.+)？", question)[1] for noun in nouns)
     from vergence.data.synthesis.scenes.scene_3d import CHINESE
 
     def says(word):
@@ -322,3 +325,49 @@ print(sha256(b"".join(members_of(sample, "0", where="here", max_bytes=2**28).val
     here = members_of(sample, "0", where="here", max_bytes=2**28)
     assert done.stdout.strip() == sha256(b"".join(here.values())).hexdigest()
     assert json.loads(json.dumps(sample.metadata)) == sample.metadata
+
+
+def test_the_camera_is_described_once_and_no_answer_tells_another(made):
+    for sample in made:
+        questions = [message.text for message in sample.messages if message.role == "user"]
+        lead = re.compile(r"^The camera has a focal length|^图像宽")
+        assert sum(bool(lead.search(question)) for question in questions) <= 1
+        metric = [bool(re.search("in metres|metres in front|多少米", question)) for question in questions]
+        if any(metric):
+            before = questions[: metric.index(True) + 1]
+            assert any(lead.search(question) or "f_x" in question for question in before), "said before it is needed"
+        forms = set(sample.metadata["truth"]["forms"])
+        assert len(forms & {"nearer", "nearest", "order", "front", "relation"}) <= 1
+        assert len(forms & {"thing_depth", "box_3d"}) <= 1
+        assert len(forms & {"marked", "point_depth"}) <= 1
+
+
+def room_of(*nouns):
+    """Pieces with nothing but their nouns."""
+    known = {noun.english: noun for noun in furniture.NOUNS.values()}
+    return [SimpleNamespace(model=SimpleNamespace(noun=known[noun])) for noun in nouns]
+
+
+@pytest.mark.parametrize(
+    ("broad", "special"),
+    [("table", "desk"), ("table", "coffee table"), ("chair", "armchair"), ("stool", "bar stool"), ("bed", "bunk bed")],
+)
+def test_a_noun_that_is_right_for_another_thing_too_is_neither_counted_nor_a_name(broad, special):
+    """A desk is a table, an armchair is a chair."""
+    pieces = room_of(broad, special, "dog")
+    assert furniture_room._names(pieces, "en") == ["", special, "dog"]
+    assert furniture_room._names(pieces, "zh")[0] == ""
+    asked = [q for seed in range(20) for q, _ in furniture_room._counts(random.Random(seed), pieces, "en")]
+    assert not any(f"How many {noun}s are" in question for noun in (broad, special) for question in asked)
+    assert furniture_room._names(room_of(broad, "dog"), "en") == [broad, "dog"]
+
+
+def test_numbers_asked_for_are_not_always_one():
+    found = [
+        number
+        for seed in range(20)
+        for _, number in furniture_room._counts(random.Random(seed), room_of("dog", "table", "fridge"), "zh")
+    ]
+    assert set(found) == {0, 1}
+    [(question, number)] = furniture_room._counts(random.Random(1), room_of("chair", "chair", "dog"), "zh")
+    assert (question, number) == ("图中有多少把椅子？", 2)

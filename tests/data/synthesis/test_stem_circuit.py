@@ -188,3 +188,20 @@ def test_parts_are_drawn_in_their_boxes():
             ink = np.abs(image[top:bottom, left:right] - paper).sum(2) > 90
             assert ink.any(0).mean() > 0.5, (index, region)
             assert ink.any(1).mean() > 0.7, (index, region)
+
+
+def test_a_rounded_answer_says_how_it_is_rounded():
+    rounded = 0
+    for index in range(60):
+        conversation = sample(index, form="resistors", language="en")
+        for message, answer, check in zip(
+            conversation.messages[::2], conversation.messages[1::2], conversation.metadata["checks"], strict=True
+        ):
+            if check["verifier"] != "number" or "relative" not in check:
+                continue
+            shown = re.search(r"([\d.]+) [AVWΩ]$", answer.text)[1]
+            exact = abs(float(shown) - check["target"]) < 1e-9
+            assert exact != ("three significant figures" in message.text)
+            assert float(shown) == pytest.approx(check["target"], rel=0.005)
+            rounded += not exact
+    assert rounded > 10

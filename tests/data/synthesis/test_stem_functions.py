@@ -243,3 +243,33 @@ def test_points_are_drawn_at_their_coordinates():
 def test_an_unknown_family_is_named():
     with pytest.raises(DataError, match="no family of functions 'spiral'"):
         sample("function-plot", 0, families=("spiral",))
+
+
+def test_a_root_begins_and_a_logarithm_ends_where_it_is_defined():
+    """The pixels at the end of the domain: the start of a root, and the lower border at a logarithm's asymptote."""
+    for family in ("root", "logarithm"):
+        for index in range(12):
+            conversation = sample("function-plot", index, families=[family], pairs=0)
+            truth = conversation.metadata["truth"]
+            [function] = truth["functions"]
+            pixels = np.asarray(decode_image(conversation.media[0].image)).astype(int)
+            (x0, y0), (ux, uy) = truth["axes"]["origin"], truth["axes"]["unit"]
+            value = by_sympy(function["expression"])
+            start = next(x for x in range(-8, 8) if math.isfinite(value(x + 1e-9)))
+            x, y = (start, value(start)) if family == "root" else (start, -6.3)
+            row, column = round(y0 - y * uy - 0.5), round(x0 + x * ux - 0.5)
+            around = pixels[row - 2 : row + 3, column - 2 : column + 3].reshape(-1, 3)
+            assert np.abs(around - function["colour"]).sum(1).min() < 130, (index, function["expression"])
+
+
+def test_graphs_that_meet_twice_are_apart_between():
+    twice = 0
+    for index in range(60):
+        truth = sample("function-plot", index, pairs=1).metadata["truth"]
+        if len(truth["meetings"]) == 2:
+            twice += 1
+            (first, _), (second, _) = truth["meetings"]
+            middle = (float(first) + float(second)) / 2
+            one, two = (by_sympy(f["expression"])(middle) for f in truth["functions"])
+            assert abs(one - two) > 1.5
+    assert twice > 10

@@ -153,3 +153,16 @@ def test_every_segment_and_circle_is_drawn():
 def test_an_unknown_topic_is_named():
     with pytest.raises(DataError, match="no topic 'knots'"):
         sample(0, topics=("knots",))
+
+
+def test_no_option_of_a_theorem_is_given_away_by_the_points_it_names():
+    """Either all options would name points of the figure or none; and at least one wrong one is of the same figure."""
+    asked = 0
+    for index in range(150):
+        conversation = sample(index, language="en")
+        for message, check in zip(conversation.messages[::2], conversation.metadata["checks"], strict=True):
+            if "Which statement" in message.text:
+                asked += 1
+                assert len(set(check["choices"])) == 4
+                assert not any(re.search(r"\b[A-Z]{2,}\b|\b[B-Z]\b", choice) for choice in check["choices"])
+    assert asked > 20

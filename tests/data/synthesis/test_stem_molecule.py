@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,8 @@ if reason := why_unavailable("molecule"):
 from rdkit import Chem
 from rdkit.Chem import Fragments, rdMolDescriptors
 
-from vergence.data.synthesis.stem.compounds import compounds
+from vergence.data.synthesis.stem.compounds import compounds, facts_of, systematic_name
+from vergence.data.synthesis.stem.molecule_questions import _ask_group
 
 SAMPLES = 60
 
@@ -120,3 +123,31 @@ def test_sizes_are_those_asked_for():
     for index in range(12):
         places = sample(index, min_atoms=5, max_atoms=8).metadata["truth"]["places"]
         assert 5 <= len(places) <= 8
+
+
+def test_names_have_the_capitals_of_their_places():
+    for plain, written in {
+        "n-(9h-fluoren-2-yl)ethanamide": "N-(9H-fluoren-2-yl)ethanamide",
+        "n3,n3-dimethylbenzene-1,3-diamine": "N3,N3-dimethylbenzene-1,3-diamine",
+        "2-(n,n-dimethylamino)-1h-indole": "2-(N,N-dimethylamino)-1H-indole",
+        "octan-1-ol": "octan-1-ol",
+        "(1z,3z)-cycloocta-1,3-diene": "cycloocta-1,3-diene",
+        "(2r,3as)-2-[(e)-prop-1-enyl]oxolane": "2-[prop-1-enyl]oxolane",
+    }.items():
+        assert systematic_name(plain) == written
+
+
+def test_nothing_is_asked_of_groups_about_which_opinions_differ():
+    def doubtful(smiles):
+        return set(facts_of(Chem.MolFromSmiles(smiles)).doubtful)
+
+    assert doubtful("CCOC(=O)OCC") == {"ester"}
+    assert doubtful("NC(=O)NC") >= {"amide"}
+    assert "amide" in doubtful("Cn1cnc2c1c(=O)n(C)c(=O)n2C")
+    assert "phenol" in doubtful("Oc1ccncc1")
+    assert not doubtful("CC(=O)Oc1ccccc1C(=O)O")
+    assert not doubtful("CC(=O)Nc1ccc(O)cc1")
+    for seed in range(40):
+        facts = facts_of(Chem.MolFromSmiles("CCOC(=O)OCC"))
+        question = _ask_group(facts, "en", random.Random(seed)).question
+        assert "ester" not in question

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import subprocess
 import sys
 from hashlib import sha256
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 
@@ -16,6 +17,7 @@ from vergence.data.generator import make_sample
 from vergence.data.kinds import load_generator, why_unavailable
 from vergence.data.shards.samples import members_of
 from vergence.data.synthesis.video.events import ORDINALS
+from vergence.data.synthesis.video.grid_scenes import grid_clip
 from vergence.processing.video_file import read_index
 from vergence.verifiers.ground_truth import answer_part, verify
 
@@ -145,7 +147,7 @@ def test_counts_are_those_of_the_log(samples):
         for question, answer, check in turns(sample):
             if check["verifier"] != "count" or not (found := re.search("“(.+)”一共发生了几次", question)):
                 continue
-            expected = sum(event["text_zh"].rstrip("。") == found[1] for event in events)
+            expected = sum(event["text_zh"].rstrip("。") == found[1].translate(OUTER) for event in events)
             assert int(answer_part(answer)) == check["target"] == expected
             seen += 1
     assert seen >= 1
@@ -217,3 +219,46 @@ def test_the_bytes_are_those_of_another_process():
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(__file__), "PYTHONHASHSEED": "3"}
     found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert json.loads(found.stdout) == {kind: digest(kind) for kind in kinds}
+
+
+OUTER = str.maketrans("‘’", "“”")
+
+
+def test_no_quotation_marks_of_one_kind_stand_within_each_other(samples):
+    for sample in samples:
+        for question, _, _ in turns(sample):
+            depths = list(accumulate({"“": 1, "”": -1}.get(sign, 0) for sign in question))
+            assert set(depths) <= {0, 1}
+
+
+def test_what_tells_the_times_of_all_is_asked_last(samples):
+    """The description of a span lists events with their times: behind it none is asked for its time."""
+    described = 0
+    for sample in samples:
+        told = [("span" in check, check["verifier"]) for _, _, check in turns(sample)]
+        described += any(span for span, _ in told)
+        for number, (span, _) in enumerate(told):
+            assert not span or number == len(told) - 1
+    assert described
+
+
+def test_a_door_is_not_known_by_its_colour_alone():
+    """Among the reasons at a door one more names a coloured key or gem, where the map has one."""
+    rng, seen = random.Random(3), 0
+    for _ in range(25):
+        clip = grid_clip(rng)
+        for fact in clip.facts:
+            if "door" in fact.question.en:
+                coloured = [other.en for other in fact.others if re.search(r"the \w+ (key|gem)", other.en)]
+                things = re.findall(r"(\w+) (?:key|gem)", clip.scene.en)
+                assert bool(coloured) == (len(things) > 1)
+                assert fact.answer.en not in coloured
+                seen += 1
+    assert seen > 20
+
+
+def test_no_question_is_asked_twice_with_its_options_in_another_order():
+    for index in range(40):
+        for form in ("question", "grounding"):
+            asked = [q.split("\n")[0] for q, _, _ in turns(made("grid-world-video", index, form=form, turns=5))]
+            assert len(set(asked)) == len(asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from vergence.conversation import ImagePart, TextPart
 from vergence.data.generator import make_sample
 from vergence.data.kinds import load_generator, why_unavailable
-from vergence.data.synthesis.video.streaming import NOW, SILENT
+from vergence.data.synthesis.video.ball_scenes import ball_clip
+from vergence.data.synthesis.video.streaming import NOW, SILENT, be_asked, chunks_of
 from vergence.processing.media import decode_image
 from vergence.processing.video import timestamp
 from vergence.verifiers.ground_truth import verify
@@ -113,7 +115,7 @@ def test_alerts_come_with_the_first_frame_that_shows_it(streams):
                 nth = max(["second", "third", "fourth", "fifth"].index(ordinal[1]) if ordinal[1] else 0, 0)
                 nth = "二三四五".index(ordinal[2]) if ordinal[2] else nth
                 event = [e for e in events if e["text"] == event["text"]][nth + 1]
-            assert first_seen(stream, event["end"]) == number
+            assert first_seen(stream, event["start" if event["kind"] == "over" else "end"]) == number
             assert number > asked[0]
             alerts += 1
     assert alerts >= 5
@@ -150,7 +152,7 @@ def test_questions_about_what_has_been_count_it(streams):
                 continue
             last = stream.metadata["truth"]["stream"][number]["frames"][-1]
             events = stream.metadata["truth"]["events"]
-            clause = (found[1] or found[2]).lower()
+            clause = (found[1] or found[2].translate(str.maketrans("‘’", "“”"))).lower()
             expected = sum(clause_of(e, chinese).lower() == clause and e["end"] <= last for e in events)
             assert int(answer) == check["target"] == expected >= 1
             counted += 1
@@ -206,3 +208,24 @@ def test_some_silence_is_not_learned():
         answers = [message for message in stream.messages if message.role == "assistant"]
         assert {message.loss for message in answers if message.text == SILENT} == expected
         assert all(message.loss for message in answers if message.text != SILENT)
+
+
+def test_a_ball_is_on_a_stripe_as_soon_as_it_gets_there():
+    """ "Now" comes with the first frame that shows the ball on the stripe, and not when it has left it again."""
+    rng, seen = random.Random(5), 0
+    for _ in range(40):
+        clip = ball_clip(rng)
+        stays = [event for event in clip.events if event.kind == "over"]
+        if not stays:
+            continue
+        for _ in range(8):
+            parts = chunks_of(clip, 5, 1.0)
+            be_asked(clip, parts, "en", rng)
+            if "is on the blue stripe" not in parts[0].said or '"Now"' not in parts[0].said:
+                continue
+            number = next(n for n, part in enumerate(parts) if part.answer == "Now")
+            starts = [event.start for event in stays]
+            first, last = parts[number - 1].frames[-1].time, parts[number].frames[-1].time
+            assert any(first < start <= last for start in starts)
+            seen += 1
+    assert seen >= 3

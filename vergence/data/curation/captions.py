@@ -23,7 +23,10 @@ _URL = re.compile(r"(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|net|info|htm|htm
 _MAIL = re.compile(r"\S+\s*(?:@|\(at\)|\[at\]| at (?=\w+\.\w+))\s*\S+\.\w+", re.IGNORECASE)
 _FILE = re.compile(r"\b[\w-]+\.(?:jpe?g|png|gif|svgz?|webp|bmp|tiff?|eps|ai|xcf|psd|pdf)\b", re.IGNORECASE)
 _CAMERA = re.compile(r"\b(?:IMG|DSC[NF]?|PICT?|DCIM|SAM|P)[ _-]?\d{3,}\b")
-_MARKUP = re.compile(r"</?[a-z][^>]*>|&[a-z]+;|\[/?[a-z]+\]|\{\{|\}\}", re.IGNORECASE)
+# Places and thoughts are written in tags, too; they are no slip of whoever wrote the caption.
+_MARKUP = re.compile(
+    r"</?(?!(?:bbox|point|polygon|text|think|answer)>)[a-z][^>]*>|&[a-z]+;|\[/?[a-z]+\]|\{\{|\}\}", re.IGNORECASE
+)
 _STOCK = re.compile(
     r"\b(?:all rights reserved|copyright|\(c\)|©|licen[sc]ed?|public domain|creative commons|gpl|royalty.free|"
     r"click (?:here|to)|read more|sign up|log ?in|subscribe|add to cart|free (?:download|shipping)|buy now|for sale|"

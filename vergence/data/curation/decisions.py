@@ -87,19 +87,29 @@ def write_decisions(decisions: Decisions, path: Path) -> None:
 
 def read_decisions(path: Path) -> Decisions:
     """Read a decisions file. Raises `DataError` for anything else."""
+    columns, metadata = _read(path, Decision._fields)
+    rows = tuple(map(Decision._make, zip(*(column.to_pylist() for column in columns), strict=True)))
+    return Decisions(metadata["filter"], metadata["fingerprint"], json.loads(metadata["settings"]), rows)
+
+
+def _read(path: Path, names: Sequence[str]) -> tuple[list[Any], dict[str, str]]:
+    """These columns of a decisions file, and what it says of itself."""
     pa, parquet = load_pyarrow()
     try:
-        table = parquet.read_table(path)
+        with parquet.ParquetFile(path) as file:
+            metadata = {
+                key.decode(): value.decode("utf-8", "replace")
+                for key, value in (file.schema_arrow.metadata or {}).items()
+            }
+            if metadata.get("vergence_decisions") != _VERSION:
+                raise DataError(f"{path}: not a file of decisions, as `vergence data clean` and its like write")
+            lacking = [name for name in names if name not in file.schema_arrow.names]
+            if lacking:
+                raise DataError(f"{path}: has no column {', '.join(lacking)}")
+            table = file.read(list(names))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: can't be read ({' '.join(str(error).split())[:200]})") from None
-    metadata = {key.decode(): value.decode("utf-8", "replace") for key, value in (table.schema.metadata or {}).items()}
-    if metadata.get("vergence_decisions") != _VERSION:
-        raise DataError(f"{path}: not a file of decisions, as `vergence data clean` and its like write")
-    rows = tuple(
-        Decision(row["number"], row["key"], row["repeat"], row["reason"], row["score"], row["of"])
-        for row in table.to_pylist()
-    )
-    return Decisions(metadata["filter"], metadata["fingerprint"], json.loads(metadata["settings"]), rows)
+    return [table.column(name) for name in names], metadata
 
 
 def combine(files: Sequence[Path], *, fingerprint: str, size: int, where: str) -> np.ndarray:
@@ -109,14 +119,13 @@ def combine(files: Sequence[Path], *, fingerprint: str, size: int, where: str) -
     """
     total = np.ones(size, np.int64)
     for path in files:
-        decisions = read_decisions(path)
-        if decisions.fingerprint != fingerprint or len(decisions.rows) != size:
+        (numbers, repeats), metadata = _read(path, ("number", "repeat"))
+        if metadata["fingerprint"] != fingerprint or len(numbers) != size:
             raise DataError(f"{path}: was decided on other data than {where}; run the filter again")
-        if any(
-            row.number != number or row.repeat is None or row.repeat < 0 for number, row in enumerate(decisions.rows)
-        ):
+        taken = repeats.fill_null(-1).to_numpy()
+        if not np.array_equal(numbers.fill_null(-1).to_numpy(), np.arange(size)) or (taken < 0).any():
             raise DataError(f"{path}: its rows must be in the order of `number`, with a `repeat` of 0 or more")
-        total *= decisions.repeats()
+        total *= taken
     return total
 
 

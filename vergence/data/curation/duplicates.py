@@ -65,11 +65,13 @@ def near_hashes(hashes: Sequence[int], radius: int) -> Iterator[tuple[int, int, 
 
 
 def alike_pictures(
-    prints: Sequence[Fingerprint], *, radius: int = RADIUS, least: float = SIMILARITY
+    prints: Sequence[Fingerprint], *, radius: int = RADIUS, least: float = SIMILARITY, spanning: bool = False
 ) -> list[PicturePair]:
     """The pairs of pictures that look alike; flat ones, which say nothing, have none.
 
-    Of many pictures with the same hashes and thumbnail each is paired with the first, and only that with others.
+    Of many pictures with the same hashes and thumbnail each is paired with the first, and only that with others. With
+    `spanning` there are only as many pairs as hold a group together: of a video's thousand frames 999, not half a
+    million.
     """
     solid: list[int] = []
     first_of: dict[tuple[int, int, bytes], int] = {}
@@ -82,17 +84,43 @@ def alike_pictures(
             solid.append(number)
         else:
             equal.append(PicturePair(first, number, 0, 1.0))
+    distinct = [prints[number] for number in solid]
+    pairs = (_joining_pictures if spanning else _all_pictures)(distinct, radius, least)
+    return sorted([*equal, *(pair._replace(first=solid[pair.first], second=solid[pair.second]) for pair in pairs)])
+
+
+def _all_pictures(prints: Sequence[Fingerprint], radius: int, least: float) -> Iterator[PicturePair]:
+    """All pairs that are near by one of the hashes and whose thumbnails overlap enough."""
     found: dict[tuple[int, int], int] = {}
-    for name in ("difference", "frequency"):
-        hashes = [getattr(prints[number], name) for number in solid]
+    for hashes in ([print_.difference for print_ in prints], [print_.frequency for print_ in prints]):
         for first, second, distance in near_hashes(hashes, radius):
-            pair = solid[first], solid[second]
-            found[pair] = min(distance, found.get(pair, 64))
-    pairs = (
-        PicturePair(first, second, distance, similarity(prints[first], prints[second]))
-        for (first, second), distance in sorted(found.items())
-    )
-    return sorted([*equal, *(pair for pair in pairs if pair.overlap >= least)])
+            found[first, second] = min(distance, found.get((first, second), 64))
+    for (first, second), distance in found.items():
+        if (overlap := similarity(prints[first], prints[second])) >= least:
+            yield PicturePair(first, second, distance, overlap)
+
+
+def _joining_pictures(prints: Sequence[Fingerprint], radius: int, least: float) -> Iterator[PicturePair]:
+    """Of all such pairs those that join two groups, each picture's nearest first."""
+    differences = HashIndex([print_.difference for print_ in prints])
+    frequencies = HashIndex([print_.frequency for print_ in prints])
+    group = np.arange(len(prints))  # of each picture
+    members = [[number] for number in range(len(prints))]  # of each group
+    for item, print_ in enumerate(prints):
+        near = differences.neighbours(print_.difference, radius), frequencies.neighbours(print_.frequency, radius)
+        places = np.concatenate([found[: np.searchsorted(found, item)] for found, _ in near])
+        distances = np.concatenate([of[: np.searchsorted(found, item)] for found, of in near])
+        while len(places):
+            nearest = len(places) - 1 - int(distances[::-1].argmin())  # the latest of equals, whose cuts are at hand
+            other, distance = int(places[nearest]), int(distances[nearest])
+            overlap = similarity(prints[other], print_)
+            if overlap >= least:
+                yield PicturePair(other, item, distance, overlap)
+                small, large = sorted((int(group[other]), int(group[item])), key=lambda g: len(members[g]))
+                group[members[small]] = large
+                members[large] += members[small]
+            apart = (group[places] != group[item]) & (places != other)
+            places, distances = places[apart], distances[apart]
 
 
 def shingles(text: str, length: int = SHINGLE) -> frozenset[int]:

@@ -97,12 +97,27 @@ def rebalance(folder: Folder, lexicon: Lexicon, rules: BalanceRules, show: Show 
             continue
         matches.append(lexicon.matches(caption_of(found)))
         keys.append((number, key))
-    decided = balance(matches, len(lexicon), rules)
-    for (number, key), (repeat, reason, score) in zip(keys, decided, strict=True):
-        rows.append(Decision(number, key, repeat, reason, score))
-    report = balance_report(matches, len(lexicon), [repeat for repeat, _, _ in decided], rules.rare)
-    settings = {**rules.model_dump(mode="json"), "report": report}
-    return all_of(rows, name="rebalance", fingerprint=folder.fingerprint, settings=settings)
+    return balanced(folder, rows, keys, matches, len(lexicon), rules)
+
+
+def balanced(
+    folder: Folder,
+    unusable: Sequence[Decision],
+    keys: Sequence[tuple[int, str]],
+    matches: Sequence[Sequence[int]],
+    entries: int,
+    rules: BalanceRules,
+    settings: Mapping[str, Any] | None = None,
+) -> Decisions:
+    """The decisions for the samples `keys` (number, key) with these entries, and for those that can't be used."""
+    decided = balance(matches, entries, rules)
+    rows = [
+        *unusable,
+        *(Decision(number, key, *found) for (number, key), found in zip(keys, decided, strict=True)),
+    ]
+    report = balance_report(matches, entries, [repeat for repeat, _, _ in decided], rules.rare)
+    whole = {**rules.model_dump(mode="json"), **(settings or {}), "report": report}
+    return all_of(rows, name="rebalance", fingerprint=folder.fingerprint, settings=whole)
 
 
 def balance_report(

@@ -51,3 +51,9 @@ def pictures_of(conversation: Conversation) -> list[Path | bytes | Image.Image]:
         elif isinstance(part.video, Frames):
             found += part.video.images
     return found
+
+
+def videos_of(conversation: Conversation) -> list[Path | bytes]:
+    """The videos of a conversation whose frames nobody has chosen."""
+    videos = [part.video for part in conversation.media if not isinstance(part, ImagePart)]
+    return [video for video in videos if not isinstance(video, Frames)]

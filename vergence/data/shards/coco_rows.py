@@ -22,6 +22,7 @@ from vergence.data.shards.messages import RowError
 from vergence.data.shards.rows import Row
 from vergence.errors import DataError
 from vergence.processing.coordinates import format_box
+from vergence.processing.media import image_size
 
 _LISTS = ("images", "annotations", "categories")
 
@@ -55,6 +56,7 @@ class CocoRows:
             raise RowError("fields", f"{where}: file_name {name!r:.80} lies outside the folder of pictures")
         assert isinstance(width, int)
         assert isinstance(height, int)
+        _check_size(path, (width, height), where)
         messages, checks, regions = [], [], []
         for number, (category, found) in enumerate(sorted(self.boxes[entry["id"]].items())):
             question = f"Give the box of every {category}."
@@ -67,6 +69,17 @@ class CocoRows:
         tags = {"capability": "grounding/boxes", "domain": "coco", "language": "en"}
         metadata = {"id": f"coco-{entry['id']}", "checks": checks, "regions": regions, "tags": tags}
         return Conversation(tuple(messages), metadata | ({"licence": licence} if licence else {}))
+
+
+def _check_size(path: Path, declared: tuple[int, int], where: str) -> None:
+    """Boxes count the pixels of the declared size. Raises `RowError` where the picture has another."""
+    try:
+        width, height = image_size(path)
+    except DataError as error:
+        raise RowError("unreadable picture", f"{where}: {error}") from None
+    if (width, height) != declared:
+        says = f"is {width} x {height} pixels, but width and height say {declared[0]} x {declared[1]}"
+        raise RowError("size", f"{where}: {path} {says}")
 
 
 def open_coco(path: Path, images: Path) -> CocoRows:

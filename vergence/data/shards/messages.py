@@ -150,10 +150,10 @@ def _part(part: Any, names: _Names, place: str) -> dict[str, Any]:
 
 
 def local_path(name: str, place: str) -> str:
-    """A path as it is, or that of a `file://` address. Raises `RowError` for any other address."""
+    """A path or a `data:` address as it is, or the path of a `file://` address. Raises `RowError` for any other."""
     if name.startswith("file://"):
         return unquote(name.removeprefix("file://"))
-    if name.startswith("data:") or re.match(r"\w+://", name):
+    if re.match(r"\w+://", name):
         raise RowError("not a local file", f"{place}: {name[:60]!r} is not the path of a local file")
     return name
 

@@ -14,7 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from vergence.conversation import Conversation, from_json
+from vergence.conversation import Conversation
+from vergence.data.shards.inline import from_record
 from vergence.data.shards.messages import RowError, as_messages
 from vergence.data.shards.reader import ShardSource
 from vergence.data.sources.folder import FolderSource
@@ -82,7 +83,7 @@ class FileRows:
         record = parse()
         if self.key and isinstance(record, dict) and self.key not in record:
             raise RowError("fields", f'{where}: has no "{self.key}"')
-        return from_json(as_messages(record, where=where), folder=self.images, where=where)
+        return from_record(as_messages(record, where=where), folder=self.images, where=where)
 
     def _lines(self, file: TextIO) -> Iterator[tuple[int, Callable[[], Any]]]:
         for number, line in enumerate(file, 1):

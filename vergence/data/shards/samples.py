@@ -16,6 +16,7 @@ from PIL import Image
 
 from vergence.conversation import Conversation, Frames, ImagePart, Message, Part, TextPart, VideoPart, to_json, user
 from vergence.conversation import assistant as said
+from vergence.data.shards.inline import inline_bytes, is_inline
 from vergence.data.shards.messages import RowError, as_messages
 from vergence.errors import DataError, UsageError
 from vergence.processing import image_headers
@@ -119,7 +120,7 @@ def _part(part: dict[str, Any], members: Members, place: str) -> Part:
     kind = part["type"]
     if kind == "text":
         return TextPart(part["text"])
-    data = members.get(part[kind])
+    data = inline_bytes(part[kind], kind, place) if is_inline(part[kind]) else members.get(part[kind])
     if data is None:
         raise RowError("fields", f"{place}: names {part[kind]!r:.80}, which the sample doesn't hold")
     if kind == "image":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -19,6 +20,7 @@ from vergence.data.shards.messages import RowError, as_llava
 from vergence.data.shards.pack import SHARD_BYTES, Packed
 from vergence.data.shards.reader import ShardSource, open_shards
 from vergence.data.shards.samples import encoded
+from vergence.data.shards.writer import partial_of
 from vergence.data.sources.folder import FILE_NAME
 from vergence.errors import DataError, UsageError
 
@@ -37,24 +39,40 @@ def unpack(shards: Path, output: Path, *, form: Form) -> Packed:
     source = open_shards(shards)
     if form in ("parquet", "coco"):
         return _unpack_whole(source, output, form)
-    partial = output.with_name(output.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "images").mkdir(parents=True)
     left_out: list[LeftOut] = []
     samples = size = 0
-    with (partial / NAMES[form]).open("w", encoding="utf-8") as file:
-        for record, media in _records(source, form, left_out):
-            for name, data in media.items():
-                (partial / name).write_bytes(data)
-                size += len(data)
-            _write(file, record, form, first=not samples)
-            samples += 1
-        file.write("\n]\n" if form == "llava" else "")
-    if not samples:
-        shutil.rmtree(partial)
-        raise DataError(f"none of {len(source)} samples can be used; the last: {left_out[-1].message}")
-    partial.rename(output)
+    with _new_folder(output) as partial:
+        (partial / "images").mkdir()
+        with (partial / NAMES[form]).open("w", encoding="utf-8") as file:
+            for record, media in _records(source, form, left_out):
+                for name, data in media.items():
+                    (partial / name).write_bytes(data)
+                    size += len(data)
+                _write(file, record, form, first=not samples)
+                samples += 1
+            file.write("\n]\n" if form == "llava" else "")
+        if not samples:
+            raise DataError(f"none of {len(source)} samples can be used; the last: {left_out[-1].message}")
     return Packed(samples, len(source.shards), size, tuple(left_out))
+
+
+@contextmanager
+def _new_folder(output: Path) -> Iterator[Path]:
+    """A folder at a name of this process's own, which becomes `output` once it is whole and is removed if it fails."""
+    partial = partial_of(output)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        try:
+            partial.rename(output)
+        except OSError:
+            if not output.exists():
+                raise
+            raise UsageError(f"{output}: another process has made it meanwhile; name a new folder") from None
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
 
 
 def _records(
@@ -94,17 +112,12 @@ def _unpack_whole(source: ShardSource, output: Path, form: Form) -> Packed:
     """The forms that have writers of their own."""
     from vergence.data.shards.export import write_coco, write_parquet
 
-    partial = output.with_name(output.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     left_out: list[LeftOut] = []
-    records = ((record, media) for record, media in _records(source, "folder", left_out))
-    samples = (write_parquet if form == "parquet" else write_coco)(records, partial)
-    if not samples:
-        shutil.rmtree(partial)
-        last = left_out[-1].message if left_out else "none has a box on a picture"
-        raise DataError(f"none of {len(source)} samples can be used; the last: {last}")
-    partial.rename(output)
+    with _new_folder(output) as partial:
+        samples = (write_parquet if form == "parquet" else write_coco)(_records(source, "folder", left_out), partial)
+        if not samples:
+            last = left_out[-1].message if left_out else "none has a box on a picture"
+            raise DataError(f"none of {len(source)} samples can be used; the last: {last}")
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     return Packed(samples, len(source.shards), size, tuple(left_out))
 

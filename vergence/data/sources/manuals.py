@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from html.entities import html5
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -63,11 +64,13 @@ MANUALS: Mapping[str, Manual] = {
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of a page: its text, or for a picture its caption (may be empty) and its file."""
+    """A piece of a page: its text, or for a picture its caption (may be empty) and its file; `aside` in a box of its
+    own, a remark that the text around it doesn't need."""
 
     sort: Sort
     text: str
     file: Path | None = None
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ BREAKING = {
 }  # fmt: skip
 ITEMS = {"li", "dt", "dd", "listitem", "term"}
 CODE = {"pre", "screen", "programlisting"}
+ASIDES = frozenset({"sidebar", "note", "tip", "warning", "important", "caution"})
 VOID = {"br", "hr", "img", "meta", "link", "input", "col", "imagedata", "xref", "anchor"}
 ENTITIES = re.compile(r"&([A-Za-z][\w.-]*);")
 
@@ -171,6 +175,7 @@ class _Reader(HTMLParser):
         if not text.strip():
             return
         classes = {each for _, found in self.stack for each in found}
+        aside = not ASIDES.isdisjoint(classes) or self._within(set(ASIDES))
         figure = bool(classes & {"figure", "informalfigure", "mediaobject"}) or self._within(
             {"screenshot", "mediaobject", "figure", "informalfigure"}
         )
@@ -182,9 +187,10 @@ class _Reader(HTMLParser):
             or (self.stack and self.stack[-1][0] == "title")
             or "title" in (self.stack[-1][1] if self.stack else ())
         ):
-            self.blocks.append(Block("heading", text))
+            self.blocks.append(Block("heading", text, aside=aside))
         else:
-            self.blocks.append(Block("code" if code else "item" if self._within(ITEMS) else "paragraph", text))
+            sort: Sort = "code" if code else "item" if self._within(ITEMS) else "paragraph"
+            self.blocks.append(Block(sort, text, aside=aside))
 
 
 def _is_figure(file: Path) -> bool:
@@ -270,7 +276,7 @@ def _raw(path: Path) -> tuple[Block, ...]:
     text = path.read_text(encoding="utf-8", errors="replace")
     if path.suffix == ".docbook":
         # Entities of KDE's own are names of programs: &kstars; &Linux;
-        text = ENTITIES.sub(lambda m: m[0] if m[1] in ("amp", "lt", "gt", "quot", "nbsp") else m[1], text)
+        text = ENTITIES.sub(lambda m: m[0] if f"{m[1]};" in html5 else m[1], text)
         text = re.sub(r"<(\w+)([^<>]*)/>", r"<\1\2></\1>", text)
         for name in ("imagedata", "xref", "anchor"):
             text = text.replace(f"</{name}>", "")

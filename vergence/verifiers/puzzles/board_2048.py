@@ -61,15 +61,6 @@ def moves_2048(check: Mapping[str, Any], answer: str) -> bool:
     return max(map(max, board)) >= check["tile"]
 
 
-def best_2048(check: Mapping[str, Any], answer: str) -> bool:
-    """One direction, and no other brings more points on `board`."""
-    moves = read_moves(answer)
-    if moves is None or len(moves) != 1:
-        return False
-    points = {direction: slide(check["board"], direction)[1] for direction in ("up", "down", "left", "right")}
-    return points[moves[0]] == max(points.values()) > 0
-
-
 def board_2048(check: Mapping[str, Any], answer: str) -> bool:
     """The numbers of the board that sliding `board` to `move` gives, row by row, 0 where a cell is empty."""
     after, _ = slide(check["board"], check["move"])

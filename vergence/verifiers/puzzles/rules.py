@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vergence.verifiers.puzzles.board_2048 import best_2048, board_2048, moves_2048
+from vergence.verifiers.puzzles.board_2048 import board_2048, moves_2048
 from vergence.verifiers.puzzles.colour_path import colour_graph, colour_grid
 from vergence.verifiers.puzzles.jigsaw import jigsaw
 from vergence.verifiers.puzzles.maze import maze
@@ -21,7 +21,6 @@ PUZZLES: Mapping[str, Callable[[Mapping[str, Any], str], float | bool]] = {
     "sliding-tiles": sliding_tiles,
     "sliding-blocks": sliding_blocks,
     "2048-moves": moves_2048,
-    "2048-best": best_2048,
     "2048-board": board_2048,
     "jigsaw": jigsaw,
     "colour-grid": colour_grid,

@@ -5,7 +5,7 @@ A question is None where its answer would be in doubt.
 
 from __future__ import annotations
 
-from vergence.data.synthesis.charts.table_reader import Asked, Cell, Reader, number_check, plain
+from vergence.data.synthesis.charts.table_reader import STATISTICS, Asked, Cell, Reader, number_check, plain
 
 
 def any_series(read: Reader) -> int:
@@ -57,8 +57,8 @@ def comparison(read: Reader) -> Asked | None:
     table, rng = read.table, read.rng
     first, second = _two_cells(read)
     a, b = (table.values[s][r] for s, r in (first, second))
-    if abs(a - b) < read.margin:
-        return None
+    if abs(a - b) < read.margin or (table.key == STATISTICS and first[1] == second[1]):
+        return None  # of one box the order of the statistics is known without looking
     names = read.cell(*first), read.cell(*second)
     steps = [
         read.say(f"{name[0].upper()}{name[1:]} is {plain(v)}.", f"{name}为{plain(v)}。")
@@ -79,16 +79,27 @@ def comparison(read: Reader) -> Asked | None:
             )
         )
     else:
-        short = [table.series[s] if first[1] == second[1] else table.rows[r] for s, r in (first, second)]
-        where = read.place(first[1]) if first[1] == second[1] else read.of(first[0]).strip()
-        question = read.say(
-            f"Which has the higher {read.measure}{' ' + where if where else ''}, {short[0]} or {short[1]}?",
-            f"{table.rows[first[1]] if first[1] == second[1] else table.series[first[0]] if where else ''}"
-            f"{'中' if where else ''}，{short[0]}和{short[1]}哪个的{read.measure}更高？".removeprefix("，"),
-        )
+        question, short = _which_is_higher(read, first, second)
         answer = short[0] if a > b else short[1]
         steps.append(read.say(f"{plain(max(a, b))} is the larger of the two.", f"两者中{plain(max(a, b))}更大。"))
     return Asked("comparison", question, answer, tuple(steps), {"verifier": "exact", "target": answer}, (first, second))
+
+
+def _which_is_higher(read: Reader, first: Cell, second: Cell) -> tuple[str, tuple[str, str]]:
+    """The question which of two cells of a row or of a series is larger, and the two names to choose from."""
+    table = read.table
+    if first[1] == second[1]:
+        a, b = table.series[first[0]], table.series[second[0]]
+        row = table.rows[first[1]]
+        where = row if table.time else f"就{row}而言"
+        return read.say(
+            f"Which has the higher {read.measure} {read.place(first[1])}, {a} or {b}?",
+            f"{where}，{a}和{b}哪个的{read.measure}更高？",
+        ), (a, b)
+    a, b = table.rows[first[1]], table.rows[second[1]]
+    line = read.line(first[0])
+    zh = f"{a}和{b}哪个的{line}更高？" if len(table.series) == 1 else f"{line}在{a}和{b}中哪个更高？"
+    return read.say(f"Which has the higher {line.removeprefix('the ')}, {a} or {b}?", zh), (a, b)
 
 
 def _two_cells(read: Reader) -> tuple[Cell, Cell]:

@@ -191,26 +191,22 @@ def area(table: DataTable, style: Style, rng: random.Random) -> Code:
 
 
 def pie(table: DataTable, style: Style, rng: random.Random) -> Code:
-    """Shares as sectors, or as a ring, with their percentages."""
+    """Shares as sectors, or as a ring, with their percentages: nobody reads a share off an angle to the unit."""
     ring = (
         ', wedgeprops={"width": 0.45, "edgecolor": "white"}'
         if rng.random() < 0.35
         else ', wedgeprops={"edgecolor": "white"}'
     )
     turn = rng.choice((90, 90, 0, 45))
-    annotated = rng.random() < 0.75
     place = 0.78 if "width" in ring else 0.62
-    shown = f', autopct="%d%%", pctdistance={place}, textprops={{"color": "{style.ink}"}}' if annotated else ""
     data = [*_data(table), f"colors = {literal([_lightened(c) for c in style.colours[: len(table.rows)]])}"]
-    if not shown:
-        shown = f', textprops={{"color": "{style.ink}"}}'
-    if style.dark and annotated:
-        shown = f', autopct="%d%%", pctdistance={place}, textprops={{"color": "#888888"}}'
+    ink = "#888888" if style.dark else style.ink
+    shown = f', autopct="%d%%", pctdistance={place}, textprops={{"color": "{ink}"}}'
     body = [
         f"ax.pie(values, labels=labels, colors=colors, startangle={turn}, counterclock=False{shown}{ring})",
         f"ax.set_title({json.dumps(table.title, ensure_ascii=False)}{style.title_words})",
     ]
-    return Code(tuple(data), tuple(body), annotated)
+    return Code(tuple(data), tuple(body), True)
 
 
 def _lightened(colour: str) -> str:

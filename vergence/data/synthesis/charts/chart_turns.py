@@ -112,7 +112,9 @@ def table_turn(table: DataTable, tolerance: float, rng: random.Random, language:
 
 
 def _code(chart: Chart, language: str) -> Turn:
-    kind, fence = ("Matplotlib", "python") if chart.code_name == "matplotlib" else ("Vega-Lite", "json")
+    kind, fence = {"matplotlib": ("Matplotlib", "python"), "echarts": ("ECharts", "json")}.get(
+        chart.code_name, ("Vega-Lite", "json")
+    )
     question = (
         f"请写出能绘制这张图的{kind}代码。" if language == "zh" else f"Write the {kind} code that draws this chart."
     )

@@ -35,6 +35,7 @@ ROW_WORDS = {
     "星期": ("哪一天", "有几天", "这几天", "每天"),
     "年份": ("哪一年", "有几年", "这几年", "历年"),
     "月份": ("哪个月", "有几个月", "这几个月", "各月"),
+    "名称": ("哪一项", "有多少项", "所有项", "各项"),
 }
 """Chinese name of rows -> which of them, how many of them, all of them, for each of them, where usage has words."""
 

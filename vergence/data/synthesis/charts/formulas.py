@@ -34,12 +34,15 @@ from vergence.data.synthesis.charts.formula_tree import (
 )
 from vergence.processing.media import decode_image
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("matplotlib", "typst")
 
 FONTS = ("cm", "stix", "stixsans", "dejavusans", "dejavuserif")
 LOOKS = (("#ffffff", "#000000"),) * 4 + (("#fdf8ec", "#2b2b2b"), ("#1f2430", "#f0f0f0"), ("#eef3f8", "#14324a"))
 MATRIX = (("pmatrix", "("), ("bmatrix", "["), ("vmatrix", "|"))
+
+
+_ORDER = ("count", "symbols", "choice", "latex", "value")
 
 
 class Config(GeneratorConfig):
@@ -70,13 +73,13 @@ def generate(rng: random.Random, config: Config) -> Draft:
     source = head + latex(formula)
     typst_head = f"{name}({', '.join(symbols)}) = " if head else ""
     image = draw(source, typst_head + typst_source(formula), renderer, rng)
-    turns = [
-        turn for task in config.tasks for turn in [_ask(task, formula, values, source, head, rng, language)] if turn
-    ]
-    rng.shuffle(turns)
-    return _draft(
-        image, turns[: config.turns], source, renderer, language, len(nodes(formula)), _value(formula, values)
-    )
+    tasks = rng.sample(config.tasks, len(config.tasks))
+    if {"latex", "choice"} <= set(tasks):  # each gives the other away
+        tasks.remove(rng.choice(("latex", "choice")))
+    asked = [(task, turn) for task in tasks if (turn := _ask(task, formula, values, source, head, rng, language))]
+    # The steps to a value spell the formula, and so does its LaTeX: what could be read off those comes before them.
+    turns = [turn for _, turn in sorted(asked[: config.turns], key=lambda each: _ORDER.index(each[0]))]
+    return _draft(image, turns, source, renderer, language, len(nodes(formula)), _value(formula, values))
 
 
 def _draft(
@@ -180,12 +183,15 @@ def _ask(
         )
         return Turn(question, ", ".join(names), {"verifier": "set", "target": names})
     if task == "count":
-        kind, en, zh_name = rng.choice((("fraction", "fraction bars", "分数线"), ("root", "root signs", "根号")))
-        count = sum(node.kind == kind for node in nodes(formula))
+        signs = (("fraction", "fraction bars", "分数线"), ("root", "root signs", "根号"))
+        kinds: list[str] = [node.kind for node in nodes(formula)]
+        # None at all is an answer only where there is neither.
+        kind, en, zh_name = rng.choice([sign for sign in signs if sign[0] in kinds] or signs)
+        count = kinds.count(kind)
         question = f"公式中有几条{zh_name}？" if kind == "fraction" else f"公式中有几个{zh_name}？"
         question = question if zh else f"How many {en} does the formula have?"
         return short_turn(question, str(count), {"verifier": "count", "target": count}, language)
-    return _evaluate(formula, values, language)
+    return _evaluate(formula, values, bool(head), language)
 
 
 def _transcribe(source: str, rng: random.Random, language: str) -> Turn:
@@ -212,16 +218,18 @@ def _choice(formula: Formula, head: str, rng: random.Random, language: str) -> T
     return choice_turn(question, right, others, rng, language)
 
 
-def _evaluate(formula: Formula, values: dict[str, int], language: str) -> Turn:
+def _evaluate(formula: Formula, values: dict[str, int], named: bool, language: str) -> Turn:
     """The value at whole numbers, to three decimals, with the values of the parts of the formula as steps."""
     given = ", ".join(f"{_latex_symbol(name)} = {value}" for name, value in sorted(values.items()))
     result = _rounded(evaluate(formula, values))
-    question = (
-        f"当 {given} 时，公式右边的值是多少？若不是整数，保留三位小数。"
-        if language == "zh"
-        else f"What is the value of the formula (right of its equals sign, if it has one) for {given}?"
-        " Round to three decimals where it isn't a whole number."
-    )
+    turning = any(node.text in ("sin", "cos", "tan") for node in nodes(formula))
+    if language == "zh":
+        question = f"当 {given} 时，{'等号右边' if named else '这个式子'}的值是多少？若不是整数，保留三位小数。"
+        question += "角度以弧度为单位。" if turning else ""
+    else:
+        what = "the right-hand side" if named else "the expression"
+        question = f"What is the value of {what} for {given}? Round to three decimals unless it is a whole number."
+        question += " Angles are in radians." if turning else ""
     steps = []
     for node in reversed(nodes(formula)):
         if node.kind in ("number", "symbol", "negative") or not free_symbols(node) <= set(values):
@@ -260,10 +268,10 @@ def _matrix(rng: random.Random, config: Config, language: str) -> Draft:
     r, c = rng.randrange(rows), rng.randrange(columns)
     zh = language == "zh"
     entry = str(entries[r][c])
+    latex_turn = _transcribe(source, rng, language)
     turns = [
-        _transcribe(source, rng, language),
         short_turn(
-            f"第{r + 1}行第{c + 1}列的数是多少？" if zh else f"Which number stands in row {r + 1}, column {c + 1}?",
+            f"第{r + 1}行第{c + 1}列的数是多少？" if zh else f"Which number is in row {r + 1}, column {c + 1}?",
             entry,
             {"verifier": "number", "target": entries[r][c]},
             language,
@@ -273,9 +281,9 @@ def _matrix(rng: random.Random, config: Config, language: str) -> Draft:
         steps, value = determinant(entries)
         question = "这个方阵的行列式是多少？" if zh else "What is the determinant of this square matrix?"
         turns.append(thought_turn(question, steps, str(value), {"verifier": "number", "target": value}, language))
-    if "latex" not in config.tasks:
-        turns = turns[1:]
     rng.shuffle(turns)
+    if "latex" in config.tasks:  # all numbers stand in it, so it comes last
+        turns = [*turns[: config.turns - 1], latex_turn] if rng.random() < 0.6 else turns
     return _draft(image, turns[: config.turns], source, "typst", language, rows * columns, {"entries": entries})
 
 
@@ -284,12 +292,13 @@ def determinant(entries: list[list[int]]) -> tuple[list[str], int]:
     if len(entries) == 2:
         (a, b), (c, d) = entries
         return [f"({a})({d}) - ({b})({c}) = {a * d} - ({b * c}) = {a * d - b * c}"], a * d - b * c
-    steps, terms = [], []
+    steps, terms, products = [], [], []
     for column in range(3):
         minor = [[row[i] for i in range(3) if i != column] for row in entries[1:]]
         inner, value = determinant(minor)
         sign = -1 if column == 1 else 1
         steps.append(f"M{column + 1}: {inner[0]}")
         terms.append(sign * entries[0][column] * value)
-    steps.append(" + ".join(f"({term})" for term in terms) + f" = {sum(terms)}")
+        products.append(f"({entries[0][column]})({value})")
+    steps.append(" - ".join(products[:2]) + f" + {products[2]} = {sum(terms)}")
     return steps, sum(terms)

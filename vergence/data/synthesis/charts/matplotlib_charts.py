@@ -30,7 +30,7 @@ from vergence.data.synthesis.charts.data_tables import DataTable, Language, draw
 from vergence.data.synthesis.charts.raw_data_charts import box_plot, histogram, scatter, scatter_questions, shares
 from vergence.data.synthesis.charts.table_reader import Cell
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("matplotlib", "numpy")
 
 Type = Literal[
@@ -75,8 +75,6 @@ def generate(rng: random.Random, config: Config) -> Draft:
     family = register(font)
     image, boxes = draw(kind, table, code, style, family)
     fraction = None if code.annotated else Decimal(READABLE.get(kind, "0.02"))
-    if kind == "pie" and fraction is not None:
-        fraction = Decimal("0.05")  # an angle is harder to read than a length
     own = tuple(scatter_questions(reader(table, fraction, rng, spoken))) if kind == "scatter" else ()
     chart = Chart(
         table,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -18,10 +19,11 @@ from vergence.data.generator import Draft, GeneratorConfig, Region, Turn, dialog
 from vergence.data.pictures import Box
 from vergence.data.synthesis.charts.pdf_manuals import SOURCE, manual_item, manuals, misread
 from vergence.data.synthesis.charts.pdf_text import Line, Page, Word, read_page, union
+from vergence.data.synthesis.ocr.turns import untold
 from vergence.errors import DataError
 from vergence.processing.coordinates import format_box
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("pypdfium2",)
 STOP_WORDS = {
     "en": frozenset(["the", "of", "and", "to", "is", "in", "that", "for", "with", "be", "are", "this", "by"]),
@@ -53,7 +55,7 @@ def generate(rng: random.Random, config: Config) -> Draft:
     if not turns:
         raise DataError(f"page {number} of {path.name} can be asked none of {', '.join(config.tasks)}")
     rng.shuffle(turns)
-    turns = turns[: config.turns]
+    turns = untold(_different_words(turns), config.turns)
     messages, checks = dialogue((page.image,), turns)
     words = page.words
     return Draft(
@@ -75,6 +77,18 @@ def generate(rng: random.Random, config: Config) -> Draft:
         regions=tuple(Region(line.text, line.box, order=order) for order, line in enumerate(page.lines)),
         tags={"page_language": page_language(words)},
     )
+
+
+def _different_words(turns: list[Turn]) -> list[Turn]:
+    """The turns without those about a word that an earlier question names: that it is there is told then."""
+    found: list[Turn] = []
+    named: set[str] = set()
+    for turn in turns:
+        words = {word.casefold() for word in re.findall("“([A-Za-z]+)”", turn.question)}
+        if not words & named:
+            found.append(turn)
+        named |= words
+    return found
 
 
 def _small(page: Page) -> float:
@@ -182,6 +196,9 @@ def _candidates(page: Page) -> dict[str, list[Box]]:
         text = _bare(word.text)
         if word.plain and len(text) >= 4 and _PLAIN.fullmatch(text):
             found.setdefault(text, []).append(word.box)
+    # The rest of a word that was broken at the end of a line is no word.
+    rests = {_bare(word.text) for before, word in pairwise(page.words) if before.text.endswith("-")}
+    found = {text: boxes for text, boxes in found.items() if text not in rests}
     everything = " ".join(_bare(word.text) for word in page.words)
     return {text: boxes for text, boxes in found.items() if everything.count(text) == len(boxes)}
 
@@ -206,7 +223,7 @@ def _count(page: Page, rng: random.Random, language: str) -> Turn | None:
     question = (
         f"单词“{text}”在这一页出现了几次（不区分大小写）？"
         if language == "zh"
-        else f"How often does the word “{text}” stand on this page, in capitals or not?"
+        else f"How many times does the word “{text}” occur on this page? Ignore case."
     )
     return short_turn(question, str(count), {"verifier": "count", "target": count}, language)
 
@@ -238,7 +255,7 @@ def _present(page: Page, rng: random.Random, language: str) -> Turn | None:
     if not choices:
         return None
     text = rng.choice(choices)
-    question = f"这一页上有单词“{text}”吗？" if language == "zh" else f"Does the word “{text}” stand on this page?"
+    question = f"这一页上有单词“{text}”吗？" if language == "zh" else f"Does the word “{text}” occur on this page?"
     answer = ("有" if present else "没有") if language == "zh" else ("Yes" if present else "No")
     return short_turn(question, answer, {"verifier": "exact", "target": answer}, language)
 

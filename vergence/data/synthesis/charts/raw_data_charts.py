@@ -13,7 +13,7 @@ from vergence.data.pictures import Split
 from vergence.data.synthesis.charts.chart_code import Code, literal, numbers
 from vergence.data.synthesis.charts.chart_style import Style
 from vergence.data.synthesis.charts.data_tables import DataTable, Language, draw_table, lowered
-from vergence.data.synthesis.charts.table_reader import STATISTICS, Asked, Reader, plain
+from vergence.data.synthesis.charts.table_reader import BINS, STATISTICS, Asked, Reader, plain
 
 SUMMARY = {
     "en": ("Minimum", "Lower quartile", "Median", "Upper quartile", "Maximum"),
@@ -44,25 +44,19 @@ def shares(table: DataTable, rng: random.Random) -> DataTable:
 
 
 def histogram(rng: random.Random, split: Split, language: Language, style: Style) -> tuple[DataTable, Code]:
-    """Raw numbers in bins of equal width; the table has the count of each bin."""
+    """Bins of equal width; the table has the count of each. The code holds the counts, because nobody could write the
+    raw numbers down from the picture."""
     about = draw_table(rng, split, language)
     bins, width = rng.randint(4, 7), rng.choice((5, 10, 20))
     start = width * rng.randint(0, 4)
     edges = [start + width * i for i in range(bins + 1)]
     counts = rng.sample(range(1, 19), bins)
-    # A tenth inside of the bin, so that no number lies on an edge.
-    values = [
-        Decimal(rng.randint(edges[i] * 10 + 1, edges[i + 1] * 10 - 1)) / 10
-        for i in range(bins)
-        for _ in range(counts[i])
-    ]
-    rng.shuffle(values)
     zh = language == "zh"
     measure = "频数" if zh else "Frequency"
     title = f"{about.measure}分布" if zh else f"Distribution of {lowered(about.measure)}"
     table = replace(
         about,
-        key="bins",
+        key=BINS,
         measure=measure,
         unit="个" if zh else "count",
         row_name=about.axis_label,
@@ -75,11 +69,14 @@ def histogram(rng: random.Random, split: Split, language: Language, style: Style
     )
     annotated = rng.random() < 0.3
     hatch = f', hatch="{rng.choice(("//", ".."))}"' if style.hatched else ""
-    data = (f"values = {numbers(values)}", f"edges = {edges}")
+    data = (f"edges = {edges}", f"counts = {counts}")
     body = [
-        f'counts, edges, bars = ax.hist(values, bins=edges, color="{style.colours[0]}", edgecolor="white"{hatch})',
+        "_, _, bars = ax.hist(edges[:-1], bins=edges, weights=counts,"
+        f' color="{style.colours[0]}", edgecolor="white"{hatch})',
         *(['ax.bar_label(bars, labels=[f"{count:g}" for count in counts])'] if annotated else []),
         "ax.set_xticks(edges)",
+        f"ax.set_ylim(0, {max(counts) * 1.1:g})",
+        "ax.yaxis.get_major_locator().set_params(integer=True)",
         f"ax.set_title({json.dumps(title, ensure_ascii=False)}{style.title_words})",
         f"ax.set_xlabel({json.dumps(table.row_name, ensure_ascii=False)})",
         f"ax.set_ylabel({json.dumps(measure, ensure_ascii=False)})",
@@ -89,19 +86,19 @@ def histogram(rng: random.Random, split: Split, language: Language, style: Style
 
 
 def box_plot(rng: random.Random, split: Split, language: Language, style: Style) -> tuple[DataTable, Code]:
-    """Nine numbers a group, whose quartiles are the third, fifth and seventh; the table has the five of the box."""
+    """Groups of five numbers, which are their own minimum, quartiles and maximum: all that a box shows of a group."""
     about = draw_table(rng, split, language, rows=(3, 5), time=False)
     groups = []
     for _ in about.rows:
         counts = sorted(rng.sample(range(4, 61), 9))
         while min(b - a for a, b in zip(counts[::2], counts[2::2], strict=False)) < 3:
             counts = sorted(rng.sample(range(4, 61), 9))
-        groups.append([count * about.step for count in counts])
+        groups.append([count * about.step for count in counts[::2]])
     table = replace(
         about,
         key=STATISTICS,
         series=SUMMARY[language],
-        values=tuple(tuple(group[place] for group in groups) for place in (0, 2, 4, 6, 8)),
+        values=tuple(zip(*groups, strict=True)),
     )
     data = [f"labels = {literal(table.rows)}", "groups = ["]
     data += [*(f"    {numbers(group)}," for group in groups), "]", f"colors = {literal(style.colours[: len(groups)])}"]

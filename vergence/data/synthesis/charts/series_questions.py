@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 
 from vergence.data.synthesis.charts.cell_questions import any_series
-from vergence.data.synthesis.charts.table_reader import Asked, Reader, number_check, plain
+from vergence.data.synthesis.charts.table_reader import BINS, Asked, Reader, number_check, plain
 
 
 def total(read: Reader) -> Asked | None:
@@ -71,10 +71,11 @@ def above(read: Reader) -> Asked | None:
         return None
     over = rng.random() < 0.5
     hits = [r for r, v in enumerate(table.values[s]) if (v > limit) == over]
+    rows = "ranges" if table.key == BINS else "entries"
     line = read.line(s)
     of = "的" if len(table.series) == 1 else ""
     question = read.say(
-        f"For how many of the {len(values)} entries is {line} {'above' if over else 'below'} {plain(limit)}?",
+        f"For how many of the {len(values)} {rows} is {line} {'above' if over else 'below'} {plain(limit)}?",
         f"{read.rows_zh(1)}{of}{line}{'高于' if over else '低于'}{plain(limit)}？",
     )
     named = ", ".join(table.rows[r] for r in hits)
@@ -180,9 +181,10 @@ def best_series(read: Reader) -> Asked | None:
     if len(totals) < 2 or totals[0][0] - totals[1][0] < read.margin * len(table.rows) / 2:
         return None
     answer = table.series[totals[0][1]]
+    most, most_zh = ("highest", "最") if len(totals) > 2 else ("higher", "更")
     question = read.say(
-        f"Which of {', '.join(table.series[:-1])} and {table.series[-1]} has the highest {read.measure} in total?",
-        f"{'、'.join(table.series[:-1])}和{table.series[-1]}中，哪个的{read.measure}总和最高？",
+        f"Which of {', '.join(table.series[:-1])} and {table.series[-1]} has the {most} {read.measure} in total?",
+        f"{'、'.join(table.series[:-1])}和{table.series[-1]}中，哪个的{read.measure}总和{most_zh}高？",
     )
     steps = tuple(
         f"{table.series[s]}: " + " + ".join(map(plain, table.values[s])) + f" = {plain(v)}" for v, s in totals
@@ -197,7 +199,8 @@ def entries(read: Reader) -> Asked | None:
     table = read.table
     several = len(table.series) > 1 and read.rng.random() < 0.5
     names = table.series if several else table.rows
-    what = "series are shown" if several else "different entries are shown on the category axis"
-    question = read.say(f"How many {what}?", f"图中共有多少个{'系列' if several else '类别'}？")
+    what = "series are shown" if several else "bins are shown" if read.table.key == BINS else "categories are shown"
+    what_zh = "系列" if several else "区间" if read.table.key == BINS else "类别"
+    question = read.say(f"How many {what}?", f"图中共有多少个{what_zh}？")
     steps = (", ".join(names),)
     return Asked("entries", question, str(len(names)), steps, {"verifier": "count", "target": len(names)})

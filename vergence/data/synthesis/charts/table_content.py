@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import html
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -133,7 +133,7 @@ def draw_page_table(rng: random.Random, split: Split, language: Language, *, col
     zh = language == "zh"
     names = tuple(rng.sample(NAMES[language].split(), rows))
     first = Column("名称" if zh else "Name", "", "word", names, ())
-    style = _Formats(rng)
+    style = _Formats(rng, language)
     if columns >= 4 and rng.random() < 0.35:
         body = _grouped_columns(rng, language, columns - 1, rows, style)
     else:
@@ -141,14 +141,21 @@ def draw_page_table(rng: random.Random, split: Split, language: Language, *, col
     return PageTable(key, domain, captions[zh], language, (first, *body))
 
 
+DATES: Mapping[Language, tuple[str, ...]] = {
+    "en": ("%Y-%m-%d", "%d.%m.%Y", "%d %b %Y", "%m/%d/%Y"),
+    "zh": ("%Y-%m-%d", "%Y/%m/%d", "%Y年%m月%d日", "%Y.%m.%d"),
+}
+"""Language -> how dates are written in it, in the form of `strftime`."""
+
+
 class _Formats:
     """How one table writes money, large numbers and dates."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, language: Language) -> None:
         self.currency = rng.choice(CURRENCIES)
         self.commas = rng.random() < 0.7
         self.decimals = rng.choice((0, 0, 1, 2))
-        self.dates = rng.choice(("%Y-%m-%d", "%d.%m.%Y", "%d %b %Y", "%m/%d/%Y"))
+        self.dates = rng.choice(DATES[language])
 
     def number(self, value: Decimal, decimals: int) -> str:
         return format(value, f"{',' if self.commas else ''}.{decimals}f")

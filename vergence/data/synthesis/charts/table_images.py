@@ -38,7 +38,7 @@ from vergence.data.synthesis.charts.table_layout import Cell, draw_look, draw_pa
 from vergence.data.synthesis.charts.table_reader import Asked, Reader
 from vergence.processing.coordinates import format_box
 
-VERSION = 1
+VERSION = 2
 PACKAGES: tuple[str, ...] = ()
 
 WRITERS: dict[Syntax, tuple[str, Callable[[PageTable], str]]] = {

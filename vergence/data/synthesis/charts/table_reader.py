@@ -13,6 +13,9 @@ from vergence.data.synthesis.charts.data_tables import ROW_WORDS, DataTable, low
 STATISTICS = "statistics"
 """The key of a table whose series are statistics of a measure, such as its median."""
 
+BINS = "bins"
+"""The key of a table whose rows are the bins of a histogram, such as "20-40"."""
+
 Cell = tuple[int, int]
 """Series number, row number."""
 
@@ -58,18 +61,23 @@ class Reader:
 
     def place(self, row: int) -> str:
         name = self.table.row_name
+        if self.table.key == BINS:
+            return f"in the range {self.table.rows[row]}"
         word = "on" if name == "Day" else "in" if self.table.time or name in ("City", "Region") else "for"
         return f"{word} {self.table.rows[row]}"
 
     def which(self) -> str:
         """The beginning of an English question for a row: "In which year"."""
         if self.table.language != "en":
-            return "For which entry"
+            return "In which range" if self.table.key == BINS else "For which entry"
+        if self.table.key == BINS:
+            return f"In which range of the {lowered(self.table.row_name)}"
         return f"{self.place(0).split()[0].title()} which {lowered(self.table.row_name)}"
 
     def rows_zh(self, place: int) -> str:
         """In Chinese: which row (0), how many rows (1), all rows (2)."""
         name = self.table.row_name if self.table.language == "zh" else "类别"
+        name = "区间" if self.table.key == BINS else name
         return ROW_WORDS.get(name, (f"哪个{name}", f"有多少个{name}", f"所有{name}"))[place]
 
     def cell(self, series: int, row: int) -> str:

@@ -33,7 +33,7 @@ from vergence.data.synthesis.charts.vega_specification import specification, wri
 from vergence.errors import DataError
 from vergence.processing.media import decode_image
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("vl-convert-python",)
 
 Type = Literal["bar", "horizontal bar", "grouped bar", "stacked bar", "line", "area", "pie", "heat map"]
@@ -72,7 +72,7 @@ def generate(rng: random.Random, config: Config) -> Draft:
         table = replace(table, values=tuple(tuple(v + 10 * table.step for v in values) for values in table.values))
     spec, printed = specification(kind, table, draw_style(rng, len(table.series)), rng, register(font))
     image, boxes = draw(kind, table, spec, rng.choice((1.0, 1.0, 1.4)))
-    fraction = None if printed else Decimal("0.05" if kind == "pie" else "0.025")
+    fraction = None if printed else Decimal("0.025")
     code = written(spec)
     chart = Chart(table, code, "vega-lite", boxes, image.size, fraction, SKIPPED.get(kind, ()))
     turns = chart_turns(chart, config, rng, spoken)

@@ -149,15 +149,14 @@ def _pie(table: DataTable, style: Style, rng: random.Random) -> dict[str, Any]:
     encoding = {"theta": {"field": "value", "type": "quantitative", "stack": True}, "color": colour}
     encoding["order"] = {"field": "value", "sort": None}
     mark = {"type": "arc", "innerRadius": inner, "outerRadius": 105}
-    if rng.random() < 0.7:
-        text: dict[str, Any] = {
-            "mark": {"type": "text", "radius": 122},
-            "encoding": {"text": {"field": "value", "type": "quantitative"}},
-        }
-        text["encoding"]["color"] = {"value": style.ink}
-        text["encoding"]["detail"] = {"field": "row"}
-        return {"encoding": encoding, "layer": [{"mark": mark}, text]}
-    return {"mark": mark, "encoding": encoding}
+    # Nobody reads a share off an angle to the unit, so the numbers are always printed.
+    text: dict[str, Any] = {
+        "mark": {"type": "text", "radius": 122},
+        "encoding": {"text": {"field": "value", "type": "quantitative"}},
+    }
+    text["encoding"]["color"] = {"value": style.ink}
+    text["encoding"]["detail"] = {"field": "row"}
+    return {"encoding": encoding, "layer": [{"mark": mark}, text]}
 
 
 def _heat(table: DataTable, style: Style, rng: random.Random) -> dict[str, Any]:

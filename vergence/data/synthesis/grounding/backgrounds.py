@@ -81,9 +81,19 @@ def _tiles(rng: random.Random, size: tuple[int, int]) -> Image.Image:
     return picture
 
 
+SHOWING_THINGS = frozenset(
+    ("Altai", "Autumn", "ColorfulCups", "EveningGlow", "FallenLeaf", "FlyingKonqui", "Kite", "OneStandsOut", "Path")
+)
+"""Wallpapers that show things of their own (cups, boats, a kite): on them one would count more than was pasted."""
+
+
 @lru_cache(maxsize=4)
 def _items(split: Split) -> tuple[Item, ...]:
-    return tuple(item for item in load_items("wallpapers") if split_of(f"wallpaper:{item.name}") == split)
+    return tuple(
+        item
+        for item in load_items("wallpapers")
+        if item.name not in SHOWING_THINGS and split_of(f"wallpaper:{item.name}") == split
+    )
 
 
 @lru_cache(maxsize=40)

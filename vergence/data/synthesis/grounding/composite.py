@@ -15,14 +15,16 @@ from vergence.data.formats import short_turn, thought_turn
 from vergence.data.generator import Draft, GeneratorConfig, Turn, dialogue
 from vergence.data.synthesis.grounding import scene
 from vergence.data.synthesis.grounding.backgrounds import Backgrounds, background
-from vergence.data.synthesis.grounding.cutouts import Thing, article, countable_things, distinct, plural
+from vergence.data.synthesis.grounding.cutouts import Thing, article, countable_things, distinct, mirrorable, plural
 from vergence.data.synthesis.grounding.scene import FEWEST_PIXELS, Placed
 from vergence.errors import DataError
 from vergence.processing.coordinates import format_box, format_point
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("resvg-py", "numpy")
 SIZES = ((640, 480), (512, 512), (480, 640), (720, 480))
+MOST_SHARED = 0.15
+"""The share of an object that may lie on another of its name: one turtle on another looks like a single turtle."""
 
 
 class Config(GeneratorConfig):
@@ -83,11 +85,14 @@ def _place(
     for thing in plan:
         for _ in range(25):
             side = int(rng.triangular(56, 176, 90))
-            mirror = rng.random() < 0.5 and thing.item.category != "vehicle"
+            mirror = rng.random() < 0.5 and mirrorable(thing)
             cutout = scene.sized(thing, side, mirror=mirror)
             left, top = rng.randint(0, width - cutout.width), rng.randint(0, height - cutout.height)
             mask = scene.solid(cutout)
             after = scene.paste(ids, mask, left, top, len(objects))
+            alike = [number for number, o in enumerate(objects) if o.thing is thing]
+            if int((np.isin(ids, alike) & (after == len(objects))).sum()) > MOST_SHARED * int(mask.sum()):
+                continue
             counts = np.bincount(after[after >= 0], minlength=len(objects) + 1)
             limits = [max(FEWEST_PIXELS, least * whole) for whole in (*pixels, int(mask.sum()))]
             if bool((counts >= limits).all()):
@@ -126,8 +131,21 @@ class Talk:
         self.groups: dict[str, list[Placed]] = {}
         for o in placed:
             self.groups.setdefault(o.thing.name(language), []).append(o)
-        self.single = [group[0] for group in self.groups.values() if len(group) == 1]
-        self.several = [group for group in self.groups.values() if len(group) > 1]
+        self.told: list[str] = []
+
+    @property
+    def single(self) -> list[Placed]:
+        """What is there once and wasn't talked about: an earlier turn would give the answer away."""
+        return [group[0] for name, group in self.groups.items() if len(group) == 1 and name not in self.told]
+
+    @property
+    def several(self) -> list[list[Placed]]:
+        """What is there more than once and wasn't talked about."""
+        return [group for name, group in self.groups.items() if len(group) > 1 and name not in self.told]
+
+    def tell(self, *names: str) -> None:
+        """Let no later turn ask about these."""
+        self.told += names
 
     def say(self, english: str, chinese: str) -> str:
         """The wording in the language of the sample."""
@@ -142,11 +160,17 @@ class Talk:
         return plural(name) if self.language == "en" else name
 
     def turns(self, most: int) -> list[Turn]:
-        """Up to `most` questions of different forms."""
-        forms = list(FORMS.values())
+        """Up to `most` questions of different forms, each about things that no other names; all are counted last."""
+        forms = list(FORMS)
         self.rng.shuffle(forms)
-        found = (form(self) for form in forms)
-        return [turn for turn in found if turn is not None][:most]
+        found: dict[str, Turn] = {}
+        for form in forms:
+            turn = FORMS[form](self)
+            if turn is not None:
+                found[form] = turn
+            if len(found) == most:
+                break
+        return [found[form] for form in sorted(found, key=lambda form: form == "all_counted")]
 
     def box_check(self, o: Placed) -> dict[str, object]:
         """The check of one box."""
@@ -158,6 +182,7 @@ class Talk:
             return None
         o = self.rng.choice(self.single)
         n = self.name(o)
+        self.tell(n)
         question = self.say(f"Give the bounding box of the {n}.", f"请给出图中“{n}”的边界框。")
         return Turn(question, format_box(o.box, *self.size), self.box_check(o))
 
@@ -166,6 +191,7 @@ class Talk:
         if not self.several:
             return None
         group = sorted(self.rng.choice(self.several), key=lambda o: o.box)
+        self.tell(self.name(group[0]))
         n = self.many(self.name(group[0]))
         question = self.say(
             f"Find all the {n}: a bounding box for each, from left to right.",
@@ -181,6 +207,7 @@ class Talk:
             return None
         o = self.rng.choice(self.single)
         n = self.name(o)
+        self.tell(n)
         question = self.say(f"Point to the {n}.", f"请指出图中“{n}”的位置。")
         check = {"verifier": "point", "targets": [list(o.box)], "size": list(self.size)}
         return Turn(question, format_point(_centre(o.point), *self.size), check)
@@ -189,9 +216,12 @@ class Talk:
         """A point on each that has one name."""
         if not self.several:
             return None
-        group = self.rng.choice(self.several)
+        group = sorted(self.rng.choice(self.several), key=lambda o: o.point)
+        self.tell(self.name(group[0]))
         n = self.many(self.name(group[0]))
-        question = self.say(f"Point to every one of the {n}.", f"请逐一指出图中所有的“{n}”。")
+        question = self.say(
+            f"Point to every one of the {n}, from left to right.", f"请从左到右逐一指出图中所有的“{n}”。"
+        )
         answer = "\n".join(format_point(_centre(o.point), *self.size) for o in group)
         room = scene.radius([o.point for o in group], [o.box for o in group])
         targets = [list(_centre(o.point)) for o in group]
@@ -199,8 +229,11 @@ class Talk:
 
     def count(self) -> Turn | None:
         """How many have a name; now and then none has."""
-        names = [*self.groups, self.absent.name(self.language)]
+        names = [name for name in (*self.groups, self.absent.name(self.language)) if name not in self.told]
+        if not names:
+            return None
         name = self.rng.choice(names)
+        self.tell(name)
         number = len(self.groups.get(name, ()))
         question = self.say(f"How many {plural(name)} are in the picture?", f"图中有几个“{name}”？")
         return short_turn(question, str(number), {"verifier": "count", "target": number}, self.language)
@@ -216,7 +249,12 @@ class Talk:
     def there(self) -> Turn | None:
         """Whether a thing is there."""
         yes = self.rng.random() < 0.5
-        n = self.name(self.rng.choice(self.placed)) if yes else self.absent.name(self.language)
+        absent = self.absent.name(self.language)
+        names = [name for name in (self.groups if yes else (absent,)) if name not in self.told]
+        if not names:
+            return None
+        n = self.rng.choice(names)
+        self.tell(n)
         shown = article(n) if self.language == "en" else n
         answer = self.say("yes" if yes else "no", "有" if yes else "没有")
         verb = "Are there" if shown == n else "Is there"
@@ -227,18 +265,29 @@ class Talk:
         )
 
     def missing(self) -> Turn | None:
-        """The box of what isn't there."""
-        n = self.absent.name(self.language)
+        """The box of what may be there or not."""
+        absent, single = self.absent.name(self.language), self.single
+        here = self.rng.choice(single) if single and self.rng.random() < 0.5 else None
+        if here is None and absent in self.told:
+            return None
+        n = self.name(here) if here else absent
+        self.tell(n)
         question = self.say(
             f'Give the bounding box of the {n}. If there is none, answer "not there".',
             f"请给出图中“{n}”的边界框。如果没有，请回答“不存在”。",
         )
+        if here:
+            return Turn(question, format_box(here.box, *self.size), self.box_check(here))
         answer = self.say("not there", "不存在")
         return Turn(question, answer, {"verifier": "exact", "target": answer})
 
     def what(self) -> Turn | None:
         """What stands in a box."""
-        o = self.rng.choice(self.placed)
+        fresh = [o for o in self.placed if self.name(o) not in self.told]
+        if not fresh:
+            return None
+        o = self.rng.choice(fresh)
+        self.tell(self.name(o))
         question = self.say(
             f"What is the object in {format_box(o.box, *self.size)}?",
             f"{format_box(o.box, *self.size)} 中的物体是什么？",
@@ -264,6 +313,7 @@ class Talk:
         chinese = ("左", "右") if axis == 0 else ("上", "下")
         here = int(asked is last)
         a, b = self.name(asked), self.name(other)
+        self.tell(a, b)
         english = (
             f"Is the {a} to the left or to the right of the {b}?"
             if axis == 0
@@ -288,6 +338,7 @@ class Talk:
             return None
         row = self.rng.choice(rows)
         place = self.rng.randrange(min(len(row), 5))
+        self.tell(self.name(row[0]))
         n, word = self.name(row[0]), ("first", "second", "third", "fourth", "fifth")[place]
         question = self.say(
             f"Count the {plural(n)} from the left. Give the bounding box of the {word}.",
@@ -308,6 +359,7 @@ class Talk:
             return None
         o, english, chinese = self.rng.choice(found)
         n = self.name(o)
+        self.tell(n)
         question = self.say(
             f"Give the bounding box of the {english} of the {plural(n)}.", f"请给出{chinese}的那个“{n}”的边界框。"
         )
@@ -326,10 +378,11 @@ class Talk:
         back, over = self.rng.choice(pairs)
         first, second = (back, over) if self.rng.random() < 0.5 else (over, back)
         a, b, answer = self.name(first), self.name(second), self.name(over)
+        self.tell(a, b)
         question = self.say(
             f"The {a} and the {b} overlap. Which one is in front?", f"“{a}”和“{b}”有重叠，哪一个在前面？"
         )
-        accepted = [f"the {answer}"]
+        accepted = [f"the {answer}"] if self.language == "en" else []
         return short_turn(
             question, answer, {"verifier": "exact", "target": answer, "accepted": accepted}, self.language
         )

@@ -13,12 +13,12 @@ from vergence.data.formats import choice_turn, short_turn, thought_turn
 from vergence.data.generator import Draft, GeneratorConfig, Turn, dialogue
 from vergence.data.synthesis.grounding import scene
 from vergence.data.synthesis.grounding.backgrounds import Backgrounds, background
-from vergence.data.synthesis.grounding.cutouts import Thing, countable_things, plural
+from vergence.data.synthesis.grounding.cutouts import Thing, countable_things, mirrorable, plural
 from vergence.data.synthesis.grounding.scene import Placed
 from vergence.errors import DataError
 from vergence.processing.coordinates import format_point
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("resvg-py", "numpy")
 SIZES = ((768, 576), (640, 640), (576, 768))
 
@@ -45,7 +45,7 @@ def generate(rng: random.Random, config: Config) -> Draft:
     ground, real = background(rng, size, config.split, config.backgrounds)
     kinds = scene.choose(rng, countable_things(config.sources, config.split, language), rng.randint(2, 4), language)
     picture, placed = _place(rng, ground, kinds, rng.randint(low, high))
-    turns = _turns(rng, placed, size, language)[: config.turns]
+    turns = _turns(rng, placed, size, language, config.turns)
     messages, checks = dialogue((scene.jpeg(picture),), turns)
     records = scene.sources(placed, real)
     return Draft(
@@ -69,7 +69,10 @@ def _place(
     """Objects in the cells of a grid, each somewhere in its own cell, so that none touches another."""
     width, height = ground.size
     cell = max(36, int((width * height / (wanted * 1.25)) ** 0.5))
+    while (width // cell) * (height // cell) < wanted and cell > 36:
+        cell -= 1
     columns, rows = width // cell, height // cell
+    right, down = rng.randint(0, width - columns * cell), rng.randint(0, height - rows * cell)
     cells = [(column, row) for row in range(rows) for column in range(columns)]
     rng.shuffle(cells)
     weights = [rng.uniform(0.4, 1.6) for _ in kinds]
@@ -78,10 +81,10 @@ def _place(
     for column, row in cells[:wanted]:
         thing = rng.choices(kinds, weights)[0]
         side = min(110, int(rng.uniform(0.62, 0.92) * (cell - 4)))
-        mirror = rng.random() < 0.5 and thing.item.category != "vehicle"
+        mirror = rng.random() < 0.5 and mirrorable(thing)
         cutout = scene.sized(thing, side, mirror=mirror)
-        left = column * cell + 2 + rng.randint(0, cell - 4 - cutout.width)
-        top = row * cell + 2 + rng.randint(0, cell - 4 - cutout.height)
+        left = right + column * cell + 2 + rng.randint(0, cell - 4 - cutout.width)
+        top = down + row * cell + 2 + rng.randint(0, cell - 4 - cutout.height)
         mask = scene.solid(cutout)
         if int(mask.sum()) >= scene.FEWEST_PIXELS:
             ids = scene.paste(ids, mask, left, top, len(objects))
@@ -91,22 +94,32 @@ def _place(
     return scene.finish(ground, objects, ids)
 
 
-def _turns(rng: random.Random, placed: tuple[Placed, ...], size: tuple[int, int], language: str) -> list[Turn]:
+def _turns(
+    rng: random.Random, placed: tuple[Placed, ...], size: tuple[int, int], language: str, most: int
+) -> list[Turn]:
+    """Up to `most` turns in an order in which no answer says what a later one asks: first which name is the most
+    frequent, then the number of one name, the places of another, and what adds up numbers."""
     groups: dict[str, list[Placed]] = {}
     for o in placed:
         groups.setdefault(o.thing.name(language), []).append(o)
-    turns = [_count(rng, groups, language), _total(groups, language), _points(rng, groups, size, language)]
-    if len(groups) > 1:
-        turns += [_difference(rng, groups, language), *_most(rng, groups, language)]
-    rng.shuffle(turns)
-    return turns
+    names = rng.sample(list(groups), len(groups))
+    compared = len(names) > 2 or (len(names) == 2 and rng.random() < 0.5)
+    pointed = len(names) > 2 or not compared
+    turns: list[Turn | None] = [
+        _most(rng, groups, language),
+        _count(names[0], groups, language),
+        _points(names[-1], groups, size, language) if pointed else None,
+        _difference(rng, groups, language) if compared else None,
+        _total(groups, language),
+    ]
+    found = [turn for turn in turns if turn is not None]
+    return [found[place] for place in sorted(rng.sample(range(len(found)), min(most, len(found))))]
 
 
 Groups = dict[str, list[Placed]]
 
 
-def _count(rng: random.Random, groups: Groups, language: str) -> Turn:
-    name = rng.choice(list(groups))
+def _count(name: str, groups: Groups, language: str) -> Turn:
     english, chinese = f"How many {plural(name)} are there?", f"图中有多少个“{name}”？"
     number = len(groups[name])
     check = {"verifier": "count", "target": number}
@@ -123,8 +136,7 @@ def _total(groups: Groups, language: str) -> Turn:
     return thought_turn(question, steps, str(total), {"verifier": "count", "target": total}, language)
 
 
-def _points(rng: random.Random, groups: Groups, size: tuple[int, int], language: str) -> Turn:
-    name = rng.choice(list(groups))
+def _points(name: str, groups: Groups, size: tuple[int, int], language: str) -> Turn:
     group = sorted(groups[name], key=lambda o: (o.point[1], o.point[0]))
     english = f"Point to all the {plural(name)}, then say how many there are."
     places = [(o.point[0] + 0.5, o.point[1] + 0.5) for o in group]
@@ -153,10 +165,12 @@ def _difference(rng: random.Random, groups: Groups, language: str) -> Turn:
     return thought_turn(question, steps, str(a - b), {"verifier": "count", "target": a - b}, language)
 
 
-def _most(rng: random.Random, groups: Groups, language: str) -> list[Turn]:
+def _most(rng: random.Random, groups: Groups, language: str) -> Turn | None:
     """Which is there most often, where one is."""
+    if len(groups) < 2:
+        return None
     row = sorted(groups, key=lambda name: -len(groups[name]))
     if len(groups[row[0]]) == len(groups[row[1]]):
-        return []
-    question = "Which of these is there most often?" if language == "en" else "下列哪一种物体最多？"
-    return [choice_turn(question, row[0], row[1:], rng, language)]
+        return None
+    question = "Which of these appears most often?" if language == "en" else "下列哪一种物体最多？"
+    return choice_turn(question, row[0], row[1:], rng, language)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -17,11 +18,15 @@ from vergence.data.synthesis.grounding.scene import Box, box_of, inner_point
 from vergence.errors import DataError
 from vergence.processing.coordinates import format_box, format_point
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("numpy",)
 LICENCE = "GPL-2.0-or-later"
 LEAST = 150
 """Pixels of the smallest region that is asked about."""
+MISTRANSLATED = frozenset({("Zaire", "萨格勒布")})
+"""Regions with names that belong to other places: this one is Zagreb."""
+LEAST_FILLED = 0.15
+"""Share of its box that a region covers at least where its box is asked for."""
 REACH = 3
 """Regions border where one, grown by so many pixels, meets the other: borders are drawn one to four pixels wide."""
 FAR = 15
@@ -93,8 +98,7 @@ def _maps(split: Split) -> tuple[Map, ...]:
 def generate(rng: random.Random, config: Config) -> Draft:
     """A map and a dialogue. Raises `DataError` where no map has enough regions, `UsageError` where none is fetched."""
     language = rng.choice(("en", "zh")) if config.language == "mix" else config.language
-    shown, known = _choose(rng, config.split, language)
-    title = translated(shown, shown.name, language) or shown.name
+    shown, title, known = _choose(rng, config.split, language)
     data = shown.read()
     turns = _turns(rng, known, title, language)[: config.turns]
     messages, checks = dialogue((data,), turns)
@@ -113,42 +117,59 @@ def generate(rng: random.Random, config: Config) -> Draft:
     )
 
 
-def _choose(rng: random.Random, split: Split, language: str) -> tuple[Map, Known]:
-    """A map that has at least four regions with a name of their own in a language, and these."""
+def name_of(shown: Map, name: str, language: str) -> str | None:
+    """A region's name in a language; None where the package has none, or a wrong one."""
+    found = translated(shown, name, language)
+    return None if found is None or (name, found) in MISTRANSLATED else found.strip()
+
+
+def title_of(shown: Map, language: str) -> str | None:
+    """What a map shows, without a remark on its parts in brackets; None where it isn't translated."""
+    found = translated(shown, shown.name, language)
+    return found and re.sub(r"\s*[(（].*[)）]\s*$", "", found).strip()
+
+
+def _choose(rng: random.Random, split: Split, language: str) -> tuple[Map, str, Known]:
+    """A map, its title, and its regions with a name of their own in a language, of which it has at least four."""
     for _ in range(40):
         shown = rng.choice(_maps(split))
-        named = [(place, translated(shown, place.name, language)) for place in places(shown)]
-        known = [(place, name) for place, name in named if name is not None]
-        if len(known) >= 4 and len({name for _, name in known}) == len(known):
-            return shown, known
+        named = [(place, name_of(shown, place.name, language)) for place in places(shown)]
+        known = [(place, name) for place, name in named if name]
+        title = title_of(shown, language)
+        if title and len(known) >= 4 and len({name for _, name in known}) == len(known):
+            return shown, title, known
     raise DataError(f"40 maps had too few regions with a name of their own in {language}")
 
 
 def _turns(rng: random.Random, known: Known, title: str, language: str) -> list[Turn]:
-    turns = [
-        _box(rng, known, title, language),
-        _point(rng, known, title, language),
-        _which(rng, known, title, language),
-    ]
-    turns += [*_options(rng, known, language), *_neighbour(rng, known, language)]
+    """Turns about different regions, for the place of one in an answer would name it in a later question."""
+    asked = rng.sample(known, 4)
+    boxed = next((number for number, (place, _) in enumerate(asked) if compact(place)), None)
+    turns = [] if boxed is None else [_box(*asked.pop(boxed), title, language)]
+    turns += [_point(*asked[0], title, language), _which(*asked[1], title, language)]
+    turns += [_options(rng, asked[2], known, language), *_neighbour(rng, known, language)]
     rng.shuffle(turns)
     return turns
+
+
+def compact(place: Place) -> bool:
+    """Whether a region fills enough of its box for the box to be seen: scattered islands don't."""
+    left, top, right, bottom = place.box
+    return int(place.mask.sum()) >= LEAST_FILLED * (right - left) * (bottom - top)
 
 
 def _size(place: Place) -> tuple[int, int]:
     return place.mask.shape[1], place.mask.shape[0]
 
 
-def _box(rng: random.Random, known: Known, title: str, language: str) -> Turn:
-    place, name = rng.choice(known)
+def _box(place: Place, name: str, title: str, language: str) -> Turn:
     english = f"This is a map: {title}. Give the bounding box of the region {name}."
     question = english if language == "en" else f"这是一幅地图：{title}。请给出“{name}”的边界框。"
     check = {"verifier": "box", "target": list(place.box), "size": list(_size(place))}
     return Turn(question, format_box(place.box, *_size(place)), check)
 
 
-def _point(rng: random.Random, known: Known, title: str, language: str) -> Turn:
-    place, name = rng.choice(known)
+def _point(place: Place, name: str, title: str, language: str) -> Turn:
     question = (
         f"Point to {name} on this map ({title})." if language == "en" else f"请在这幅地图（{title}）上指出“{name}”。"
     )
@@ -162,18 +183,17 @@ def _spot(place: Place) -> str:
     return format_point((place.point[0] + 0.5, place.point[1] + 0.5), *_size(place))
 
 
-def _which(rng: random.Random, known: Known, title: str, language: str) -> Turn:
-    place, name = rng.choice(known)
+def _which(place: Place, name: str, title: str, language: str) -> Turn:
     english = f"The map shows: {title}. Which region is at {_spot(place)}?"
     question = english if language == "en" else f"地图显示的是：{title}。{_spot(place)} 处是哪个区域？"
     return short_turn(question, name, {"verifier": "exact", "target": name}, language)
 
 
-def _options(rng: random.Random, known: Known, language: str) -> list[Turn]:
-    chosen = rng.sample(known, 4)
-    place, name = chosen[0]
+def _options(rng: random.Random, asked: tuple[Place, str], known: Known, language: str) -> Turn:
+    place, name = asked
+    others = rng.sample([other for _, other in known if other != name], 3)
     question = f"Which region is at {_spot(place)}?" if language == "en" else f"{_spot(place)} 处是哪个区域？"
-    return [choice_turn(question, name, [other for _, other in chosen[1:]], rng, language)]
+    return choice_turn(question, name, others, rng, language)
 
 
 def _neighbour(rng: random.Random, known: Known, language: str) -> list[Turn]:

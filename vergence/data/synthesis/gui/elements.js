@@ -26,6 +26,8 @@
 
   const typeOf = (element) => {
     const role = ROLES[element.getAttribute("role")];
+    // The bars of an accordion are tabs by their role only.
+    if (role === "tab" && /^H[1-6]$/.test(element.tagName)) return "heading";
     if (role) return role;
     if (element.tagName === "A" && !element.hasAttribute("href")) return null;
     if (element.tagName === "INPUT") return element.type === "hidden" ? null : INPUTS[element.type] || "text field";
@@ -62,6 +64,18 @@
     const rect = element.labels[0].getBoundingClientRect();
     return [rect.left, rect.top, rect.right, rect.bottom];
   };
+  // A block without a surface of its own is as wide as its column; what can be seen of it is what stands in it.
+  const BARE = new Set(["heading", "text", "link", "table cell"]);
+  const boundsOf = (element, type, style) => {
+    const full = element.getBoundingClientRect();
+    const surface = style.backgroundImage !== "none" || !/^(transparent|rgba\(.*, 0\))$/.test(style.backgroundColor)
+      || parseFloat(style.borderLeftWidth) > 0 || parseFloat(style.borderRightWidth) > 0;
+    if (surface || !BARE.has(type)) return full;
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const found = range.getBoundingClientRect();
+    return found.width >= 1 && found.height >= 1 ? found : full;
+  };
   const meets = (element, x, y) => {
     const top = document.elementFromPoint(x, y);
     return top !== null && (top === element || element.contains(top));
@@ -74,7 +88,7 @@
     const type = typeOf(element);
     const rects = [...element.getClientRects()].filter((rect) => rect.width > 0 && rect.height > 0);
     if (type && rects.length && style.visibility === "visible" && Number(style.opacity) > 0.05 && !inside) {
-      const full = element.getBoundingClientRect();
+      const full = boundsOf(element, type, style);
       const box = [
         Math.max(full.left, 0), Math.max(full.top, 0), Math.min(full.right, width), Math.min(full.bottom, height),
       ];

@@ -88,6 +88,10 @@ THOUGHTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "hotkey": ("The field holds a text that has to go, so I'll select all of it with {text}.",),
         "drag": ("I'll drag {name} onto {onto}.",),
         "scroll": ("{name} isn't in view yet. I'll scroll down to find it.",),
+        "further": (
+            "{name} still isn't in view, so I'll scroll on.",
+            "Not here either; I'll scroll further down to {name}.",
+        ),
         "again": ("That click went to the wrong place. I want {name}, so I'll click there.",),
         "typo": ("The text in the field isn't what was asked for. I'll select it with {text} to replace it.",),
         "finished": ("Everything that was asked for is done.", "The task is complete, nothing is left to do."),
@@ -98,11 +102,15 @@ THOUGHTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "hotkey": ("输入框中已有文字，需要先用 {text} 全选。",),
         "drag": ("把{name}拖到{onto}上。",),
         "scroll": ("还看不到{name}，向下滚动查找。",),
+        "further": ("仍然看不到{name}，继续向下滚动。", "这里也没有{name}，再往下滚动。"),
         "again": ("刚才点错了位置，我要的是{name}，重新点击。",),
         "typo": ("输入框里的文字不符合要求，先用 {text} 全选再重新输入。",),
         "finished": ("要求的操作都已完成。", "任务已完成，无需其他操作。"),
     },
 }
+
+
+ORDINALS: Mapping[str, Sequence[str]] = {"en": ("first", "second", "third"), "zh": ("第一个", "第二个", "第三个")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +142,12 @@ class Player:
 
     def _click(self, intent: Intent) -> Iterator[Step]:
         found = self._find(intent)
-        for _ in range(8):
+        for number in range(8):
             if found:
                 break
             middle = (self.size[0] / 2, self.size[1] / 2)
             action = Action("scroll", {"point": format_point(middle, *self.size), "direction": "down"})
-            yield self._do("scroll", action, {"direction": "down"}, intent)
+            yield self._do("further" if number else "scroll", action, {"direction": "down"}, intent)
             found = self._find(intent)
         if not found:
             raise DataError(f"episode: {intent.name or intent.type} is nowhere to be seen")
@@ -206,6 +214,9 @@ class Player:
         kind = type_name(element.type if element else intent.type, self.language)
         name = element.name if element and element.name else intent.name
         kind = "" if kind == type_name("option", self.language) else kind
+        if intent.number is not None and sum(e.type == intent.type for e in self._seen()) > 1:
+            # Several fields without a name of their own are told apart by their order.
+            kind = ORDINALS[self.language][intent.number] + (f" {kind}" if self.language == "en" else kind)
         article = "the " if kind and self.language == "en" else ""
         gap = " " if kind and name and self.language == "en" else ""
         quoted = f"{article}{kind}{gap}" + (f"“{name}”" if name else "")

@@ -18,7 +18,7 @@ from vergence.data.synthesis.gui.meanings import BY_NAME
 from vergence.processing.coordinates import format_box, format_point
 from vergence.verifiers.actions import click
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("resvg-py",)
 
 LICENCES = ("Apache-2.0", "MIT", "ISC")
@@ -36,10 +36,14 @@ PAPERS: Sequence[tuple[Colour, Sequence[Colour]]] = (
 """Paper, and colours that are read on it."""
 
 WHICH = {
-    "en": ("Which icon would you click to {does}?", "Find the icon for: {does}.", "Point at the icon to {does}."),
+    "en": (
+        "Which icon would you click to {does}?",
+        "Find the icon that lets you {does}.",
+        "Where is the icon to {does}?",
+    ),
     "zh": ("要{does}，应该点击哪个图标？", "请找到用于“{does}”的图标。", "哪个图标可以{does}？"),
 }
-NAMED = ("Where is the icon that shows “{name}”?", "Point at the “{name}” icon.", "Locate the icon for {name}.")
+NAMED = ("Where is the icon that shows “{name}”?", "Find the “{name}” icon.", "Locate the icon for “{name}”.")
 BOX = {"en": " Give its bounding box.", "zh": "请给出它的边界框。"}
 POINT = {"en": " Answer with a point.", "zh": "请用点坐标回答。"}
 ACTION = {
@@ -221,16 +225,25 @@ def _others(rng: random.Random, icon: Icon, split: Split, known: bool, language:
     return [_title(other, language) for other in chosen]
 
 
+def _what(rng: random.Random, which: str, which_zh: str, known: bool, language: str) -> str:
+    """The question what an icon is; a drawing without a function shows a thing, it doesn't stand for one."""
+    if language == "zh":
+        return rng.choice((f"{which_zh}代表什么？", f"{which_zh}表示哪种功能？"))
+    return rng.choice((f"What does {which} stand for?" if known else f"What does {which} show?",
+                       f"Which name fits {which} best?"))  # fmt: skip
+
+
 def _alone(rng: random.Random, scene: Scene, known: bool, language: str, split: Split) -> list[Turn]:
     (placed,) = scene.placed
     icon = placed.icon
     title = _title(icon, language)
-    forms = {
-        "en": ("What does this icon stand for?", "What is this icon?"),
-        "zh": ("这个图标代表什么？", "这是什么图标？"),
-    }
-    turns = [choice_turn(rng.choice(forms[language]), title, _others(rng, icon, split, known, language), rng, language)]
-    if known:
+    # One of these alone: each would give the others' answers away.
+    form = rng.choice(("what", *(("does",) if known else ()), *(("name",) if language == "en" else ())))
+    turns = []
+    if form == "what":
+        asked = _what(rng, "this icon", "这个图标", known, language)
+        turns.append(choice_turn(asked, title, _others(rng, icon, split, known, language), rng, language))
+    if form == "does":
         question = {"en": "What would a button with this icon do?", "zh": "带有这个图标的按钮有什么作用？"}[language]
         meaning = BY_NAME[icon.concept]
         pool = [found.meaning for found in meaning_icons(icon.package, split) if not alike(found.icon, [icon])]
@@ -238,7 +251,7 @@ def _alone(rng: random.Random, scene: Scene, known: bool, language: str, split: 
         turns.append(
             choice_turn(question, meaning.does_zh if language == "zh" else meaning.does, others, rng, language)
         )
-    if language == "en":
+    if form == "name":
         check = {"verifier": "exact", "target": title, "accepted": list(dict.fromkeys((icon.name, *icon.tags)))}
         turns.append(short_turn("Name this icon.", title, check))
     box = {"verifier": "box", "target": list(placed.box), "size": list(scene.size)}
@@ -256,13 +269,17 @@ def _alone(rng: random.Random, scene: Scene, known: bool, language: str, split: 
 def _among(rng: random.Random, scene: Scene, known: bool, language: str, split: Split) -> list[Turn]:
     targets = rng.sample(scene.placed, min(4, len(scene.placed)))
     forms = ["point", "box", "action", "what", "thought"] + (["order"] if scene.layout in ("bar", "column") else [])
-    turns = []
-    for form, placed in zip(rng.sample(forms, min(3, len(targets))), targets, strict=False):
-        turns.append(_asked(rng, form, placed, scene, known, language, split))
+    # What lists all the icons comes last, or it would answer the questions before.
+    chosen = sorted(rng.sample(forms, min(3, len(targets))), key=("thought", "order").__contains__)
+    if chosen[-2:] in (["thought", "order"], ["order", "thought"]):
+        chosen.pop()
+    turns = [
+        _asked(rng, form, placed, scene, known, language, split) for form, placed in zip(chosen, targets, strict=False)
+    ]
     if rng.random() < 0.3:
         count = len(scene.placed)
         question = {"en": "How many icons are there?", "zh": "图中有多少个图标？"}[language]
-        turns.append(short_turn(question, str(count), {"verifier": "count", "target": count}, language))
+        turns.insert(0, short_turn(question, str(count), {"verifier": "count", "target": count}, language))
     return turns
 
 
@@ -287,14 +304,16 @@ def _asked(
         return Turn(which + ACTION[language], f"Action: {click(middle, size)}", check)
     if form == "what":
         where = format_box(box, *size)
-        question = {"en": f"What does the icon at {where} stand for?", "zh": f"{where} 处的图标代表什么？"}[language]
+        question = _what(rng, f"the icon at {where}", f"{where} 处的图标", known, language)
         return choice_turn(question, _title(icon, language), _others(rng, icon, split, known, language), rng, language)
     titles = [_title(p.icon, language) for p in scene.placed]
     if form == "order":
         across = scene.layout == "bar"
+        names = rng.sample(titles, len(titles))
         question = {
-            "en": f"Name the icons from {'left to right' if across else 'top to bottom'}, separated by commas.",
-            "zh": f"请{'从左到右' if across else '从上到下'}依次说出图标的名称，用逗号分隔。",
+            "en": f"The icons are called {', '.join(names)}. "
+            f"List them from {'left to right' if across else 'top to bottom'}, separated by commas.",
+            "zh": f"这些图标分别叫{'、'.join(names)}。请{'从左到右' if across else '从上到下'}依次列出，用逗号分隔。",
         }[language]
         answer = ("，" if language == "zh" else ", ").join(titles)
         return Turn(ask(question, "plain", language), answer, {"verifier": "sequence", "target": titles})
@@ -304,7 +323,7 @@ def _asked(
     }[language]
     fits = {
         "en": f"The one asked for is “{_title(icon, language)}”, number {scene.placed.index(placed) + 1}.",
-        "zh": f"所问的是“{_title(icon, language)}”，即第{scene.placed.index(placed) + 1}个。",
+        "zh": f"所问的是“{_title(icon, language)}”，即第 {scene.placed.index(placed) + 1} 个。",
     }[language]
     check = {"verifier": "point", **place}
     return thought_turn(which + POINT[language], [seen, fits], format_point(middle, *size), check, language)

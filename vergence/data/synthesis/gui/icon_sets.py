@@ -167,10 +167,19 @@ def drawn(icon: Icon) -> bool:
     return sum(mask(icon, 32).histogram()[128:]) >= 32
 
 
+MISTAKEN: frozenset[frozenset[str]] = frozenset(
+    map(frozenset, (("favourite", "like"), ("back", "undo"), ("forward", "redo"), ("list", "menu"), ("tag", "gift"),
+                    ("search", "zoom in"), ("refresh", "undo"), ("refresh", "redo"), ("history", "undo"),
+                    ("camera", "image"), ("close", "delete"), ("cloud", "save"), ("video", "play")))
+)  # fmt: skip
+"""Pairs of meanings of which one drawing may be taken for the other's: a heart marks a favourite in many programs."""
+
+
 def alike(icon: Icon, others: Sequence[Icon]) -> bool:
     """Whether a name or a search word of an icon could be meant for one of the others too."""
     return any(
         icon.concept == other.concept
+        or frozenset((icon.concept, other.concept)) in MISTAKEN
         or not set(icon.title.split()).isdisjoint(other.words)
         or not set(other.title.split()).isdisjoint(icon.words)
         for other in others

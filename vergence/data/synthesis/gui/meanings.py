@@ -25,7 +25,7 @@ home|go to the home page|主页|回到主页|house|home|home
 delete|delete something|删除|删除内容|trash-2|trash|trash-can
 edit|edit something|编辑|编辑内容|pencil|pencil|pencil
 add|add something new|添加|添加新内容|plus|plus|plus
-close|close this|关闭|关闭当前内容|x|x|close
+close|close the window|关闭|关闭当前窗口|x|x|close
 confirm|confirm|确认|确认操作|check|check|check
 menu|open the menu|菜单|打开菜单|menu|menu-2|menu
 download|download a file|下载|下载文件|download|download|download
@@ -38,7 +38,7 @@ camera|take a photo|相机|拍摄照片|camera|camera|camera
 lock|lock this|锁定|锁定内容|lock|lock|lock
 unlock|unlock this|解锁|解除锁定|lock-open|lock-open|lock-open
 favourite|mark this as a favourite|收藏|加入收藏|star|star|star
-like|say that you like this|点赞|表示喜欢|heart|heart|heart
+like|like this|点赞|表示喜欢|heart|heart|heart
 cart|see the shopping cart|购物车|查看购物车|shopping-cart|shopping-cart|cart
 user|see your account|账户|查看账户|user|user|account
 help|get help|帮助|获取帮助|circle-question-mark|help-circle|help-circle
@@ -73,13 +73,13 @@ send|send the message|发送|发送消息|send|send|send
 comment|write a comment|评论|发表评论|message-circle|message-circle|comment
 zoom in|zoom in|放大|放大画面|zoom-in|zoom-in|magnify-plus
 zoom out|zoom out|缩小|缩小画面|zoom-out|zoom-out|magnify-minus
-full screen|fill the whole screen|全屏|全屏显示|maximize|maximize|fullscreen
+full screen|switch to full screen|全屏|全屏显示|maximize|maximize|fullscreen
 log out|log out|退出登录|退出登录|log-out|logout|logout
 back|go back|返回|返回上一页|arrow-left|arrow-left|arrow-left
 forward|go forward|前进|前进到下一页|arrow-right|arrow-right|arrow-right
 history|see the history|历史记录|查看历史记录|history|history|history
-hide|hide this|隐藏|隐藏内容|eye-off|eye-off|eye-off
-show|show this|显示|显示内容|eye|eye|eye
+hide|hide something|隐藏|隐藏内容|eye-off|eye-off|eye-off
+show|show what is hidden|显示|显示隐藏的内容|eye|eye|eye
 tag|add a label|标签|添加标签|tag|tag|tag
 gift|see the offers|礼物|查看优惠|gift|gift|gift
 statistics|see the statistics|统计|查看统计数据|chart-column|chart-bar|chart-bar

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import random
 import re
@@ -12,7 +13,7 @@ from vergence.data.generator import SourceItem
 from vergence.data.pictures import Split
 from vergence.data.synthesis.gui.browser import Site
 from vergence.data.synthesis.gui.episode import Intent
-from vergence.data.synthesis.gui.gallery import WORDS, document, header, theme
+from vergence.data.synthesis.gui.gallery import VALUES, WORDS, document, header, theme
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,10 @@ class Task:
     sources: tuple[SourceItem, ...]
 
 
-TOAST = ".toast { position: fixed; right: 16px; bottom: 16px; padding: 8px 14px; background: #222; color: #fff }"
+TOAST = (
+    ".toast { position: fixed; right: 16px; bottom: 16px; padding: 8px 14px; background: #222; color: #fff;"
+    " border: 1px solid #aaa }"
+)
 TELL = """
 function tell(button) {
   for (const old of document.querySelectorAll(".toast")) old.remove();
@@ -89,21 +93,20 @@ Words = dict[str, list[str]]
 Built = tuple[str, str, list[Intent], str]
 """HTML, the instruction, the intents, and a script that defines `goal`."""
 
-VALUES = {
-    "en": ("Nora Lind", "blue 42", "Oak Lane 7", "30 boxes", "it's urgent", "R2-118", "after 5 pm"),
-    "zh": ("林小雨", "蓝色42号", "橡树路7号", "30箱", "加急处理", "R2-118", "下午五点后"),
-}
-
 
 def _form(rng: random.Random, words: Words, language: str) -> Built:
     """Fill in some of the fields, perhaps replace what is in one, tick a box, press the button."""
     fields = words["field"][:4]
     asked = sorted(rng.sample(range(4), rng.randint(1, 2)))
-    values = dict(zip(asked, rng.sample(VALUES[language], len(asked)), strict=True))
-    filled = {number: rng.choice(words["item"]) for number in asked if rng.random() < 0.3}
+    values, filled = {}, {}
+    for number in asked:
+        values[number], old = rng.sample(VALUES[language][fields[number]], 2)
+        if rng.random() < 0.3:
+            filled[number] = old
     button, tick = words["button"][0], words["switch"][0] if rng.random() < 0.6 else ""
     rows = "".join(
-        f'<div class="row"><label for="f{n}">{field}</label><input id="f{n}" value="{filled.get(n, "")}"></div>'
+        f'<div class="row"><label for="f{n}">{field}</label>'
+        f'<input id="f{n}" value="{html.escape(filled.get(n, ""))}"></div>'
         for n, field in enumerate(fields)
     )
     rows += "".join(
@@ -138,14 +141,14 @@ def _form(rng: random.Random, words: Words, language: str) -> Built:
 
 def _tabs(rng: random.Random, words: Words, language: str) -> Built:
     """Open a tab, and press a button on its panel."""
-    tabs, buttons = words["nav"][:4], words["button"][:4]
+    tabs, buttons = words["nav"][:4], words["offer"][:4]
     target = rng.randrange(1, 4)
     bar = "".join(
         f'<div role="tab" tabindex="0" id="t{n}" onclick="show({n})" aria-selected="{str(n == 0).lower()}">{tab}</div>'
         for n, tab in enumerate(tabs)
     )
     panels = "".join(
-        f'<section id="p{n}"{" hidden" if n else ""}><h2>{words["item"][n]}</h2><p>{words["text"][n]}</p>'
+        f'<section id="p{n}"{" hidden" if n else ""}><h2>{words["item"][n]}</h2><p>{words["blurb"][n]}</p>'
         f'<button onclick="pressed = {n}; tell(this)">{buttons[n]}</button></section>'
         for n in range(4)
     )
@@ -166,15 +169,15 @@ def _tabs(rng: random.Random, words: Words, language: str) -> Built:
 
 def _long_list(rng: random.Random, words: Words, language: str) -> Built:
     """Scroll to an item of a long list and press its button."""
-    verb = words["button"][0]
+    verb = words["offer"][0] + ("：" if language == "zh" else ": ")
     items = words["item"]
     target = rng.randrange(5, len(items))
     cards = "".join(
-        f'<section style="flex: 1 1 100%; min-height: 110px"><h2>{item}</h2><p>{rng.choice(words["text"])}</p>'
-        f'<button onclick="pressed = {n}; tell(this)">{verb}: {item}</button></section>'
+        f'<section style="flex: 1 1 100%; min-height: 110px"><h2>{item}</h2><p>{rng.choice(words["blurb"])}</p>'
+        f'<button onclick="pressed = {n}; tell(this)">{verb}{item}</button></section>'
         for n, item in enumerate(items)
     )
-    name = f"{verb}: {items[target]}"
+    name = f"{verb}{items[target]}"
     goal = f"let pressed = -1; function goal() {{ return pressed === {target} }}"
     parts = {"en": [f"find “{items[target]}” in the list", f"press its button “{name}”"],
              "zh": [f"在列表中找到“{items[target]}”", f"点击它的按钮“{name}”"]}[language]  # fmt: skip
@@ -198,7 +201,9 @@ def _sort(rng: random.Random, words: Words, language: str) -> Built:
         "let held = null, put = null;"
         " addEventListener('mousedown', (event) => { held = event.target.closest('.item') });"
         " addEventListener('mouseup', (event) => { const bin = event.target.closest('.bin'); if (held && bin) {"
-        " put = [held.id, bin.id]; held.style.visibility = 'hidden' } held = null });"
+        " put = [held.id, bin.id]; const kept = document.createElement('p');"
+        " kept.textContent = '• ' + held.textContent;"
+        " kept.style.margin = '8px 0 0'; bin.append(kept); held.remove() } held = null });"
         f" function goal() {{ return put !== null && put[0] === 'i{item}' && put[1] === 'b{folder}' }}"
     )
     parts = {"en": [f"drag “{items[item]}” into “{folders[folder]}”"],

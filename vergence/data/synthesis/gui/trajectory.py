@@ -22,7 +22,7 @@ from vergence.data.synthesis.gui.tasks import MINIWOB, made_task
 from vergence.errors import DataError
 from vergence.verifiers.actions import step
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("playwright",)
 
 SIZES = ((960, 640), (800, 600), (1024, 640), (640, 720))

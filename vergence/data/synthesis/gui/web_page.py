@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from PIL import ImageChops
 from pydantic import Field
 
 from vergence.data.formats import choice_turn, short_turn, thought_turn
@@ -14,21 +15,22 @@ from vergence.data.pictures import split_of, wording
 from vergence.data.sources.manuals import MANUALS, pages_of
 from vergence.data.sources.packages import package_folder
 from vergence.data.synthesis.gui.browser import Site, opened, renderer, screenshot
-from vergence.data.synthesis.gui.elements import Element, type_name, unique_names, visible_elements
+from vergence.data.synthesis.gui.elements import Box, Element, type_name, unique_names, visible_elements
 from vergence.data.synthesis.gui.gallery import make_page
 from vergence.data.synthesis.gui.miniwob import TASKS, start, task_site
 from vergence.errors import DataError
 from vergence.processing.coordinates import format_box, format_point
+from vergence.processing.media import decode_image
 from vergence.verifiers.actions import click
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("playwright",)
 
 SIZES = ((1280, 720), (1024, 768), (960, 640), (800, 900), (412, 732))
 """Windows in CSS pixels; the last is a telephone's."""
 
 WHERE = {
-    "en": ("Where is the {type} “{name}”?", "Find the {type} labelled “{name}”.", "Locate the {type} “{name}”."),
+    "en": ("Where is the {type} “{name}”?", "Find the {type} “{name}”.", "Locate the {type} “{name}”."),
     "zh": ("{type}“{name}”在哪里？", "请找到{type}“{name}”。", "请定位{type}“{name}”。"),
 }
 POINT = {"en": " Answer with a point.", "zh": "请用点坐标回答。"}
@@ -37,7 +39,9 @@ CLICK = {
     "en": ("Click the {type} “{name}”. Answer with Action: click(point='<point>x y</point>').",),
     "zh": ("点击{type}“{name}”。请以 Action: click(point='<point>x y</point>') 的形式回答。",),
 }
-COUNTED = ("button", "checkbox", "text field", "tab", "image", "heading", "link")
+COUNTED = ("button", "checkbox", "text field", "tab")
+CONFUSED = {"button": ("link", "tab"), "link": ("button", "tab"), "tab": ("button", "link")}
+"""Type of an element -> those that look like it on many pages."""
 PLURALS = {"checkbox": "checkboxes"}
 
 
@@ -101,10 +105,8 @@ def _shown(
             changed = _change(rng, page, elements, scale)
             if changed:
                 pictures.append(screenshot(page))
-                if pictures[0] == pictures[1]:
-                    raise DataError("web page: the change can't be seen")
     turns = (
-        [_changed_turn(changed, size, language)]
+        [_changed_turn(changed_box(*pictures), size, language)]
         if changed
         else _turns(rng, elements, size, language, config.turns, covered)
     )
@@ -166,7 +168,7 @@ def _asked(rng: random.Random, form: str, targets: list[Element], size: tuple[in
         return None
     element = fitting[0]
     targets.remove(element)
-    names = {"type": type_name(element.type, language), "name": element.name}
+    names = {"type": _type(element, language), "name": element.name}
     place: dict[str, Any] = {"targets": element.targets, "size": list(size)}
     where = format_box(element.box, *size)
     if form == "point":
@@ -181,14 +183,28 @@ def _asked(rng: random.Random, form: str, targets: list[Element], size: tuple[in
     if form == "type":
         question = {"en": f"What type of element is at {where}?", "zh": f"{where} 处是什么类型的元素？"}[language]
         types = ["button", "link", "text field", "checkbox", "tab", "drop-down list", "image", "heading"]
-        others = rng.sample([kind for kind in types if kind != element.type], 3)
-        return choice_turn(question, names["type"], [type_name(kind, language) for kind in others], rng, language)
+        unlike = (element.type, *CONFUSED.get(element.type, ()), *(("image",) if _is_icon(element) else ()))
+        others = rng.sample([kind for kind in types if kind not in unlike], 3)
+        return choice_turn(
+            question, type_name(element.type, language), [type_name(kind, language) for kind in others], rng, language
+        )
     if form == "read":
         question = {"en": f"What is written at {where}?", "zh": f"{where} 处写着什么？"}[language]
-        return short_turn(question, element.text, {"verifier": "exact", "target": element.text}, language)
+        return Turn(question, element.text, {"verifier": "exact", "target": element.text})
     if form == "state":
         return _state(element, language)
     return _nearest(element, targets, size, language)
+
+
+def _is_icon(element: Element) -> bool:
+    """Whether a button shows a picture alone, so that its name is written nowhere."""
+    return element.type == "button" and element.tag != "input" and not element.text
+
+
+def _type(element: Element, language: str) -> str:
+    if _is_icon(element):
+        return "图标按钮" if language == "zh" else "icon button"
+    return type_name(element.type, language)
 
 
 def _fits(form: str, element: Element) -> bool:
@@ -209,7 +225,8 @@ def _state(element: Element, language: str) -> Turn:
         }[language]
         return short_turn(question, element.state, {"verifier": "exact", "target": element.state}, language)
     on = element.state == "on"
-    question = {"en": f"Is “{element.name}” ticked?", "zh": f"“{element.name}”是否已勾选？"}[language]
+    done = {"checkbox": ("ticked", "勾选")}.get(element.type, ("selected", "选中"))
+    question = {"en": f"Is “{element.name}” {done[0]}?", "zh": f"“{element.name}”是否已{done[1]}？"}[language]
     answer = {"en": "Yes" if on else "No", "zh": "是" if on else "否"}[language]
     return short_turn(question, answer, {"verifier": "exact", "target": answer}, language)
 
@@ -221,9 +238,10 @@ def _nearest(element: Element, others: Sequence[Element], size: tuple[int, int],
         return None
     other = far[0]
     upper = min(element, other, key=lambda each: each.middle[1])
-    places = [f"“{each.name}”: {format_point(each.middle, *size)}" for each in (element, other)]
+    colon = "：" if language == "zh" else ": "
+    places = [f"“{each.name}”{colon}{format_point(each.middle, *size)}" for each in (element, other)]
     question = {
-        "en": f"Which stands higher on the screen, “{element.name}” or “{other.name}”?",
+        "en": f"Which is higher on the screen, “{element.name}” or “{other.name}”?",
         "zh": f"“{element.name}”和“{other.name}”，哪一个在屏幕上更靠上？",
     }[language]
     last = {"en": "The one with the smaller second number is higher.", "zh": "第二个坐标较小者更靠上。"}[language]
@@ -242,7 +260,11 @@ def _counted(rng: random.Random, elements: Sequence[Element], language: str) -> 
     if count > 15:
         return None
     plural = PLURALS.get(kind, f"{kind}s")
-    question = {"en": f"How many {plural} can be seen?", "zh": f"可以看到多少个{type_name(kind, 'zh')}？"}[language]
+    icons = any(_is_icon(e) for e in elements if e.type == kind)
+    question = {
+        "en": f"How many {plural} can be seen{', icon buttons included' if icons else ''}?",
+        "zh": f"可以看到多少个{type_name(kind, 'zh')}{'（包括图标按钮）' if icons else ''}？",
+    }[language]
     return short_turn(question, str(count), {"verifier": "count", "target": count}, language)
 
 
@@ -267,10 +289,19 @@ def _change(rng: random.Random, page: Any, elements: Sequence[Element], scale: i
     return element
 
 
-def _changed_turn(element: Element, size: tuple[int, int], language: str) -> Turn:
+def changed_box(before: bytes, after: bytes) -> Box:
+    """The box of the pixels in which two screenshots differ. Raises `DataError` where nothing or a speck does."""
+    differing = ImageChops.difference(decode_image(before).convert("RGB"), decode_image(after).convert("RGB"))
+    found = differing.convert("L").point(lambda value: 255 if value >= 8 else 0).getbbox()
+    if found is None or min(found[2] - found[0], found[3] - found[1]) < 4:
+        raise DataError("web page: the change can't be seen")
+    return found
+
+
+def _changed_turn(box: Box, size: tuple[int, int], language: str) -> Turn:
     question = {
         "en": "The second screenshot was taken after something changed. Give the bounding box of what changed.",
         "zh": "第二张截图是在某处发生变化之后截取的。请给出发生变化之处的边界框。",
     }[language]
-    check = {"verifier": "box", "target": list(element.box), "size": list(size)}
-    return Turn(question, format_box(element.box, *size), check)
+    check = {"verifier": "box", "target": list(box), "size": list(size)}
+    return Turn(question, format_box(box, *size), check)

@@ -24,15 +24,15 @@ from vergence.data.synthesis.ocr.scripts import SCRIPTS, Writer
 from vergence.data.synthesis.ocr.shaping import Colour, Line, Style, line_width, set_line
 from vergence.processing.coordinates import format_box
 
-VERSION = 1
+VERSION = 2
 PACKAGES: tuple[str, ...] = ()
 
 DECORATIONS = {
     "outline": ("an outline", "描边"),
     "shadow": ("a soft shadow", "柔和的阴影"),
     "depth": ("a solid depth, as if cut from a block", "立体的厚度"),
-    "glow": ("a glow around the letters", "发光效果"),
-    "none": ("no decoration", "没有装饰"),
+    "glow": ("a glow", "一圈光晕"),
+    "none": ("nothing", "什么也没有"),
 }
 PALETTES: tuple[tuple[Colour, Colour, Colour], ...] = (
     ((250, 240, 220), (190, 40, 50), (40, 30, 60)),
@@ -244,7 +244,7 @@ def questions(art: Lettering, language: str, rng: random.Random) -> list[Turn]:
     if art.family not in DECORATED:
         names = [value[zh] for value in DECORATIONS.values()]
         right = DECORATIONS[art.decoration][zh]
-        question = "这些文字带有哪种装饰效果？" if zh else "How are the letters decorated?"
+        question = "这些文字的周围或背后有什么？" if zh else "What is around or behind the letters?"
         others = rng.sample([name for name in names if name != right], 3)
         more.append(choice_turn(question, right, others, rng, language))
     word = rng.choice([word for line in lines for word in line.words])

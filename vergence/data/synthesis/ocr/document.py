@@ -19,9 +19,10 @@ from vergence.data.synthesis.ocr.fonts import font_item
 from vergence.data.synthesis.ocr.layout import Composer, choose_setting
 from vergence.data.synthesis.ocr.page import Block, Page, draw_figure, unique_openings
 from vergence.data.synthesis.ocr.scripts import BOOK_LICENCE, SCRIPTS, Corpus, ScriptName, Writer
+from vergence.data.synthesis.ocr.turns import untold
 from vergence.processing.coordinates import format_box
 
-VERSION = 1
+VERSION = 2
 PACKAGES: tuple[str, ...] = ()
 
 NAMES = {
@@ -106,17 +107,15 @@ def spoil(page: Page, sheet: Image.Image, share: float, rng: random.Random) -> I
 
 
 def questions(page: Page, language: str, most: int, rng: random.Random) -> list[Turn]:
-    """Different questions about a page, `most` at the most; each kind of question comes once."""
+    """Different questions about a page, `most` at the most; each kind comes once, and all of the text at the end."""
     asked = _Questions(page, language, rng)
-    makers = [asked.read_all, asked.read_box, asked.locate, asked.follows, asked.title, asked.count, asked.order]
+    makers = [asked.read_box, asked.locate, asked.follows, asked.title, asked.count, asked.order]
     makers += [asked.locate_figure, asked.column, asked.opens_with]
     rng.shuffle(makers)
-    turns: list[Turn] = []
-    for make in makers:
-        turn = make()
-        if turn is not None and len(turns) < most:
-            turns.append(turn)
-    return turns
+    turns = [turn for make in makers if (turn := make()) is not None]
+    # As often as any other of ten questions.
+    whole = asked.read_all() if rng.random() < min(most, 10) / 10 else None
+    return untold(turns, most, whole)
 
 
 class _Questions:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -17,15 +18,17 @@ from pydantic import Field
 
 from vergence.data.formats import short_turn, thought_turn
 from vergence.data.generator import Draft, GeneratorConfig, Region, SourceItem, Turn, dialogue, source_item
-from vergence.data.sources.digits import numbers_of, pictures
+from vergence.data.sources.digits import pictures
 from vergence.data.synthesis.ocr import effects
+from vergence.data.synthesis.ocr.clear_digits import clear_digits
 from vergence.data.synthesis.ocr.fonts import Typeface, families, font_item
 from vergence.data.synthesis.ocr.page import line_truth
 from vergence.data.synthesis.ocr.scripts import SCRIPTS, ScriptName, Writer
 from vergence.data.synthesis.ocr.shaping import Box, Colour, Ink, Line, Style, Word, draw_token, wrap
+from vergence.data.synthesis.ocr.turns import untold
 from vergence.processing.coordinates import format_box
 
-VERSION = 1
+VERSION = 2
 PACKAGES: tuple[str, ...] = ("scikit-learn",)
 DIGITS_LICENCE = "CC-BY-4.0"
 SCALE = 3
@@ -105,7 +108,7 @@ def generate(rng: random.Random, config: Config) -> Draft:
     typeface = rng.choice(rng.choice(families(script.name, "handwriting", config.split)))
     kind = rng.choices(("note", "list"), (65, 35))[0]
     lines, picture = write_note(script.name, typeface, kind, config, rng)
-    turns = questions(lines, kind, picture.size, language, rng)[: config.turns]
+    turns = questions(lines, kind, picture.size, language, config.turns, rng)
     messages, checks = dialogue((effects.jpeg(picture, rng.randint(75, 92)),), turns)
     return Draft(
         messages,
@@ -217,8 +220,10 @@ def _regions(lines: list[Line]) -> tuple[Region, ...]:
     return tuple(Region("line", line.box, order=number) for number, line in enumerate(lines))
 
 
-def questions(lines: list[Line], kind: str, size: tuple[int, int], language: str, rng: random.Random) -> list[Turn]:
-    """Reading first, then a line, its place, and how many there are."""
+def questions(
+    lines: list[Line], kind: str, size: tuple[int, int], language: str, most: int, rng: random.Random
+) -> list[Turn]:
+    """A line, the place of another, how many there are, and at the end all of the text."""
     zh = language == "zh"
     text = "\n".join(line.text for line in lines)
     first = rng.choice(
@@ -226,30 +231,31 @@ def questions(lines: list[Line], kind: str, size: tuple[int, int], language: str
         if zh
         else ("Read the handwriting line by line.", "What is written here? Keep the lines.")
     )
-    turns = [Turn(first, text, {"verifier": "text", "target": text})]
-    number = rng.randrange(len(lines))
-    line = lines[number]
+    whole = Turn(first, text, {"verifier": "text", "target": text})
+    if len(lines) == 1:
+        return [whole]
+    number, other_number = rng.sample(range(len(lines)), 2)
+    line, other_line = lines[number], lines[other_number]
     name = ("列表项" if kind == "list" else "行") if zh else ("item" if kind == "list" else "line")
-    more = []
-    if len(lines) > 1:
-        question = (
-            f"第{number + 1}{'个列表项' if kind == 'list' else '行'}写的是什么？"
-            if zh
-            else f"What does {name} {number + 1} say?"
-        )
-        more.append(Turn(question, line.text, {"verifier": "text", "target": line.text}))
-        steps = [f"{n + 1}. {other.text}" for n, other in enumerate(lines)]
-        question = (
-            f"这里写了多少{'个列表项' if kind == 'list' else '行'}？" if zh else f"How many {name}s are written here?"
-        )
-        check = {"verifier": "count", "target": len(lines)}
-        more.append(thought_turn(question, steps, str(len(lines)), check, language))
-    if sum(line.text == other.text for other in lines) == 1:
-        question = f"请框出“{line.text}”。" if zh else f"Where is “{line.text}” written? Give its box."
-        check = {"verifier": "box", "target": [float(value) for value in line.box], "size": list(size)}
-        more.append(Turn(question, format_box(line.box, *size), check))
+    question = (
+        f"第{number + 1}{'个列表项' if kind == 'list' else '行'}写的是什么？"
+        if zh
+        else f"What does {name} {number + 1} say?"
+    )
+    more = [Turn(question, line.text, {"verifier": "text", "target": line.text})]
+    steps = [f"{n + 1}. {each.text}" for n, each in enumerate(lines)]
+    question = (
+        f"这里写了多少{'个列表项' if kind == 'list' else '行'}？" if zh else f"How many {name}s are written here?"
+    )
+    check = {"verifier": "count", "target": len(lines)}
+    more.append(thought_turn(question, steps, str(len(lines)), check, language))
+    text = other_line.text
+    if sum(text == each.text for each in lines) == 1:
+        question = f"请框出“{text}”。" if zh else f"Where is “{text}” written? Give its box."
+        check = {"verifier": "box", "target": [float(value) for value in other_line.box], "size": list(size)}
+        more.append(Turn(question, format_box(other_line.box, *size), check))
     rng.shuffle(more)
-    return turns + more
+    return untold(more, most, whole)
 
 
 def _numbers(rng: random.Random, config: Config, language: str) -> Draft:
@@ -263,7 +269,7 @@ def _numbers(rng: random.Random, config: Config, language: str) -> Draft:
         pen = left + (longest - len(str(value))) * side * 0.8
         words: list[Word] = []
         for digit in str(value):
-            number = rng.choice(numbers_of(config.split)[int(digit)])
+            number = rng.choice(clear_digits(config.split)[int(digit)])
             items.append(number)
             drawn = real_digit(number, side)
             x, y = round(pen), round(side * 0.6 + n * leading + rng.uniform(-0.05, 0.05) * side)
@@ -297,9 +303,10 @@ def _digit_item(number: int) -> SourceItem:
 
 
 def real_digit(number: int, side: int) -> Ink:
-    """A digit picture of scikit-learn at a size, with edges made sharper and cut to its ink."""
-    grey = pictures()[number][1].resize((side * 3 // 4, side), Image.Resampling.BICUBIC)
-    mask = grey.point([min(255, max(0, (value - 90) * 2)) for value in range(256)])
+    """A digit picture of scikit-learn at a size, with edges made sharp while it is large, and cut to its ink."""
+    width = side * 3 // 4
+    grey = pictures()[number][1].resize((width * SCALE, side * SCALE), Image.Resampling.BICUBIC)
+    mask = grey.point([min(255, max(0, (value - 80) * 3)) for value in range(256)]).reduce(SCALE)
     box = mask.getbbox() or (0, 0, 1, 1)
     return Ink(mask.crop(box), 0, box[1], box[2] - box[0])
 
@@ -321,8 +328,9 @@ def number_questions(
     turns = [Turn(question, text, {"verifier": "sequence", "target": [str(value) for value in values]})]
     total, most = sum(values), max(values)
     question = "这些手写数字的和是多少？" if zh else "What is the sum of the handwritten numbers?"
-    step = f"{' + '.join(map(str, values))} = {total}"
-    more = [thought_turn(question, [step], str(total), {"verifier": "number", "target": total}, language)]
+    sums = list(accumulate(values))
+    steps = [f"{before} + {value} = {after}" for before, value, after in zip(sums, values[1:], sums[1:], strict=False)]
+    more = [thought_turn(question, steps, str(total), {"verifier": "number", "target": total}, language)]
     question = "其中最大的数字是多少？" if zh else "Which of the numbers is the largest?"
     more.append(short_turn(question, str(most), {"verifier": "number", "target": most}, language))
     number = rng.randrange(len(values))

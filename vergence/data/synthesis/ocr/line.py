@@ -6,6 +6,7 @@ Held out are font families and words (and pages of the book).
 from __future__ import annotations
 
 import random
+from itertools import takewhile
 from typing import Literal
 
 from PIL import Image, ImageDraw
@@ -18,10 +19,11 @@ from vergence.data.synthesis.ocr.fonts import families, font_item
 from vergence.data.synthesis.ocr.page import line_truth
 from vergence.data.synthesis.ocr.scripts import BOOK_LICENCE, SCRIPTS, Corpus, ScriptName, Writer
 from vergence.data.synthesis.ocr.shaping import Colour, Line, Style, line_width, set_line, wrap
+from vergence.data.synthesis.ocr.turns import untold
 from vergence.data.synthesis.palette import COLOURS, ink_and_paper, jitter
 from vergence.processing.coordinates import format_box
 
-VERSION = 1
+VERSION = 2
 PACKAGES: tuple[str, ...] = ()
 
 SCRIPT_NAMES = {
@@ -39,6 +41,7 @@ SCRIPT_NAMES = {
     "tamil": ("Tamil", "泰米尔文"),
 }
 """Script -> its names in English and Chinese."""
+MARKS = ",.;:،、，。"
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
@@ -132,17 +135,12 @@ def line_colours(rng: random.Random) -> tuple[Colour, Colour]:
 def questions(
     lines: list[Line], size: tuple[int, int], language: str, config: Config, rng: random.Random
 ) -> list[Turn]:
-    """Reading first, then questions about words and the script."""
-    turns = [read(lines, language, rng)]
-    others = [nth_word, locate, which_script, count_words, read_line]
-    rng.shuffle(others)
-    for make in others:
-        turn = make(lines, size, language, rng)
-        if turn is not None:
-            turns.append(turn)
-    if rng.random() < 0.3:
-        rng.shuffle(turns)
-    return turns[: config.turns]
+    """Questions about words, a line and the script, and in most pictures all of the text at the end."""
+    makers = [nth_word, locate, which_script, count_words, read_line]
+    rng.shuffle(makers)
+    others = [turn for make in makers if (turn := make(lines, size, language, rng)) is not None]
+    whole = read(lines, language, rng) if rng.random() < 0.85 or not others else None
+    return untold(others, config.turns, whole)
 
 
 def read(lines: list[Line], language: str, rng: random.Random) -> Turn:
@@ -159,7 +157,9 @@ def nth_word(lines: list[Line], size: tuple[int, int], language: str, rng: rando
     """A word, or a character, by its number in a line."""
     number = rng.randrange(len(lines))
     line = lines[number]
-    places = [n for n, word in enumerate(line.words[:10]) if word.text.isalpha()]
+    # Whether a number counts as a word is anybody's guess, so no number stands before the word.
+    words = takewhile(lambda n: line.words[n].text.rstrip(MARKS).isalpha(), range(min(len(line.words), len(ORDINALS))))
+    places = [n for n in words if line.words[n].text.isalpha()]
     if not places or line.script.name in ("han", "japanese", "thai", "devanagari", "bengali", "tamil"):
         return None
     at = rng.choice(places)
@@ -209,10 +209,10 @@ def count_words(lines: list[Line], size: tuple[int, int], language: str, rng: ra
     counts = [len(line.words) for line in lines]
     if language == "zh":
         steps = [f"第{n + 1}行：{line.text}（{len(line.words)}个）" for n, line in enumerate(lines)]
-        question = "图中一共有多少个以空格分开的词？"
+        question = "图中一共有多少个以空格分开的词（数字也算一个词）？"
     else:
         steps = [f"Line {n + 1}: {line.text} ({len(line.words)})" for n, line in enumerate(lines)]
-        question = "How many words, separated by spaces, are there in the picture?"
+        question = "How many words and numbers, separated by spaces, are there in the picture?"
     total = sum(counts)
     if len(counts) > 1:
         steps.append(f"{' + '.join(map(str, counts))} = {total}")

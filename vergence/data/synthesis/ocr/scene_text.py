@@ -24,9 +24,10 @@ from vergence.data.synthesis.ocr.fonts import Typeface, families, font_item
 from vergence.data.synthesis.ocr.scripts import SCRIPTS, ScriptName, Writer
 from vergence.data.synthesis.ocr.shaping import Style
 from vergence.data.synthesis.ocr.signs import PLATES, Sign, make_sign
+from vergence.data.synthesis.ocr.turns import untold
 from vergence.processing.coordinates import format_box
 
-VERSION = 1
+VERSION = 2
 PACKAGES: tuple[str, ...] = ()
 
 
@@ -182,11 +183,13 @@ def _finish(picture: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def questions(hung: list[Hung], size: tuple[int, int], language: str, config: Config, rng: random.Random) -> list[Turn]:
-    """Different questions in random order, each kind once."""
+    """Different questions, each kind once and none that an earlier one gives away; those of all signs come last."""
     makers = [_by_colour, _by_box, _locate, _count, _outermost, _all, _which_colour]
     rng.shuffle(makers)
-    turns = [turn for make in makers if (turn := make(hung, size, language, rng)) is not None]
-    return turns[: config.turns]
+    chosen = [(make, turn) for make in makers if (turn := make(hung, size, language, rng)) is not None]
+    turns = [turn for make, turn in chosen[: config.turns] if make not in (_count, _all)]
+    turns += [turn for make, turn in chosen[: config.turns] if make in (_count, _all)]
+    return untold([*turns, *(turn for _, turn in chosen[config.turns :])], config.turns)
 
 
 def _by_colour(hung: list[Hung], size: tuple[int, int], language: str, rng: random.Random) -> Turn:
@@ -240,7 +243,10 @@ def _outermost(hung: list[Hung], size: tuple[int, int], language: str, rng: rand
     if len(hung) < 2:
         return None
     gap = abs(sum(ordered[0].box[side % 2 :: 2]) - sum(ordered[1].box[side % 2 :: 2])) / 2
-    if gap < size[side % 2] * 0.12:
+    # "Nearest" may be meant of a sign's middle or of its rim: it must be the same sign by either.
+    rims = sorted(sign * item.box[side] for item in hung)
+    first = sign * ordered[0].box[side]
+    if gap < size[side % 2] * 0.12 or first > rims[0] or rims[1] - first < size[side % 2] * 0.03:
         return None
     question = (
         f"最靠{chinese}的牌子上写着什么？"

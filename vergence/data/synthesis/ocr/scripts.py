@@ -177,7 +177,12 @@ class Writer:
         """Tokens of a sentence of 5 to 13 words or numbers, in no grammar, with its marks."""
         rng, script = self.rng, self.script
         length = rng.randint(5, 13)
-        found = [self.number() if rng.random() < 0.06 else self.word() for _ in range(length)]
+        found: list[str] = []
+        after_number = not script.stop
+        for _ in range(length):
+            # Two numbers in a row would read as one where nothing stands between tokens.
+            after_number = rng.random() < 0.06 and not after_number
+            found.append(self.number() if after_number else self.word())
         if length > 7 and script.comma:
             found[rng.randint(2, length - 3)] += script.comma
         found[-1] += script.stop

@@ -87,7 +87,8 @@ def _rows(writer: Writer, rng: random.Random) -> list[tuple[str, ...]]:
     upper = latin and rng.random() < 0.5
     rows: list[tuple[str, ...]] = []
     for _ in range(rng.choices((1, 2, 3), (55, 33, 12))[0]):
-        if rows and rng.random() < 0.25:
+        # Two numbers below each other would read as one where nothing stands between tokens.
+        if rows and not rows[-1][0][:1].isdecimal() and rng.random() < 0.25:
             rows.append((writer.number(),))
             continue
         row = writer.words(rng.choices((1, 2, 3), (50, 38, 12))[0])

@@ -22,7 +22,7 @@ from vergence.data.synthesis.puzzles.puzzle import (
 )
 from vergence.verifiers.puzzles.board_2048 import Board, slide
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ()
 
 DIRECTIONS = ("up", "down", "left", "right")
@@ -168,14 +168,15 @@ RULE = {
 
 
 def _turns(rng: random.Random, config: Config, language: Language, position: Position) -> list[Turn]:
-    makers = [*_slide_questions(rng, config, language, position), *_plan_questions(rng, config, language, position)]
-    return some_turns(rng, config, makers)
+    points, best, result = _slide_questions(rng, config, language, position)
+    plans = _plan_questions(rng, config, language, position)
+    return some_turns(rng, config, [[points, result], best, plans], RULE[language])
 
 
 def _slide_questions(
     rng: random.Random, config: Config, language: Language, position: Position
 ) -> list[Callable[[], Turn]]:
-    """The board after one slide, its points, and the slide with the most points."""
+    """The board after one slide, its points, and the most points of a slide."""
     zh, board, rule = language == "zh", position.board, RULE[language]
     name = rng.choice([way for way in DIRECTIONS if slide(board, way)[0] != board])
     after, points = slide(board, name)
@@ -206,19 +207,18 @@ def _slide_questions(
 
 
 def _best_turn(rng: random.Random, config: Config, language: Language, board: Board) -> Turn:
-    """Which slide brings the most points; opposite ones bring the same, so that two or four are right."""
+    """The most points of a slide; not its direction, since opposite ones bring the same and a guess is often right."""
     zh = language == "zh"
     gains = {way: slide(board, way)[1] for way in DIRECTIONS}
-    best = rng.choice([way for way in DIRECTIONS if gains[way] == max(gains.values())])
+    most = max(gains.values())
     question = (
-        "向哪个方向滑动得分最多？（得分等于合并出的新数字之和；有并列时写出其中任意一个）"
+        "滑动一次最多能得多少分？（得分等于合并出的新数字之和）"
         if zh
-        else "Which slide brings the most points? Points are the sum of the tiles made by merging; "
-        "where several are equal, name any one of them."
+        else "What is the most points that a single slide can bring? Points are the sum of the tiles made by merging."
     )
     steps = [f"向{CHINESE[way]}：{gains[way]} 分" if zh else f"{way}: {gains[way]} points" for way in DIRECTIONS]
-    check = {"verifier": "puzzle", "puzzle": "2048-best", "board": [list(line) for line in board]}
-    return reply(rng, config, language, RULE[language] + question, CHINESE[best] if zh else best, check, steps)
+    check = {"verifier": "count", "target": most}
+    return reply(rng, config, language, RULE[language] + question, str(most), check, steps)
 
 
 def _plan_questions(

@@ -27,7 +27,7 @@ from vergence.data.synthesis.puzzles.puzzle import (
 )
 from vergence.verifiers.puzzles.reading import cell_name
 
-VERSION = 1
+VERSION = 2
 
 PACKAGES = ()
 

@@ -28,7 +28,7 @@ def _order(cycle: Sequence[str], language: Language, what: tuple[str, str]) -> s
         )
     if len(names) == 1:
         return f"use {names[0]} {what[0]} only"
-    return f"the colours of the {what[0]} must be {', '.join(names)} in this order, again and again"
+    return f"the colours of the {what[0]} must repeat in the order {', '.join(names)}"
 
 
 def grid_turns(rng: random.Random, config: PuzzleConfig, language: Language, puzzle: GridPath) -> list[Turn]:
@@ -88,13 +88,28 @@ def grid_turns(rng: random.Random, config: PuzzleConfig, language: Language, puz
                 {"verifier": "count", "target": tally},
                 tally_steps,
             ),
-            lambda: reply(
-                rng, config, language, intro + gap + fewest, str(count), {"verifier": "count", "target": count}, steps
-            ),
-            lambda: reply(rng, config, language, gap.join((intro, some, form)), answer, check, steps, "plain"),
-            lambda: reply(
-                rng, config, language, gap.join((intro, short, form)), answer, {**check, "most": count}, steps, "plain"
-            ),
+            [
+                lambda: reply(
+                    rng,
+                    config,
+                    language,
+                    intro + gap + fewest,
+                    str(count),
+                    {"verifier": "count", "target": count},
+                    steps,
+                ),
+                lambda: reply(rng, config, language, gap.join((intro, some, form)), answer, check, steps, "plain"),
+                lambda: reply(
+                    rng,
+                    config,
+                    language,
+                    gap.join((intro, short, form)),
+                    answer,
+                    {**check, "most": count},
+                    steps,
+                    "plain",
+                ),
+            ],
         ],
     )
 
@@ -161,12 +176,27 @@ def graph_turns(rng: random.Random, config: PuzzleConfig, language: Language, pu
                 named,
                 {"verifier": "exact", "target": named, "accepted": [named.removesuffix("色")]},
             ),
-            lambda: reply(
-                rng, config, language, intro + gap + fewest, str(count), {"verifier": "count", "target": count}, steps
-            ),
-            lambda: reply(rng, config, language, gap.join((intro, some, form)), answer, check, steps, "plain"),
-            lambda: reply(
-                rng, config, language, gap.join((intro, short, form)), answer, {**check, "most": count}, steps, "plain"
-            ),
+            [
+                lambda: reply(
+                    rng,
+                    config,
+                    language,
+                    intro + gap + fewest,
+                    str(count),
+                    {"verifier": "count", "target": count},
+                    steps,
+                ),
+                lambda: reply(rng, config, language, gap.join((intro, some, form)), answer, check, steps, "plain"),
+                lambda: reply(
+                    rng,
+                    config,
+                    language,
+                    gap.join((intro, short, form)),
+                    answer,
+                    {**check, "most": count},
+                    steps,
+                    "plain",
+                ),
+            ],
         ],
     )

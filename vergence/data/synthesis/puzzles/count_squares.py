@@ -26,7 +26,7 @@ from vergence.data.synthesis.puzzles.puzzle import (
     some_turns,
 )
 
-VERSION = 1
+VERSION = 2
 
 PACKAGES = ()
 
@@ -112,9 +112,15 @@ def _sizes(found: Sequence[tuple[int, int]], language: Language) -> list[str]:
         f"{height}×{width} 的有 {number} 个。" if language == "zh" else f"{height} x {width}: {number}."
         for (height, width), number in counted
     ]
-    total = " + ".join(str(number) for _, number in counted)
-    steps.append(f"共 {total} = {len(found)} 个。" if language == "zh" else f"Together {total} = {len(found)}.")
-    return steps
+    return [*steps, *_summed([number for _, number in counted], language)]
+
+
+def _summed(numbers: Sequence[int], language: Language) -> list[str]:
+    """The step that adds numbers; empty where there is one only."""
+    if len(numbers) < 2:
+        return []
+    total = f"{' + '.join(map(str, numbers))} = {sum(numbers)}"
+    return [f"共 {total} 个。" if language == "zh" else f"Together {total}."]
 
 
 def lattice_turns(rng: random.Random, config: PuzzleConfig, language: Language, lattice: Lattice) -> list[Turn]:
@@ -123,22 +129,27 @@ def lattice_turns(rng: random.Random, config: PuzzleConfig, language: Language, 
     squares = lattice.squares
     side = rng.choice(sorted({found[2] for found in squares}))
     of_side = sum(found[2] == side for found in squares)
+    of_one_size = [
+        partial(
+            _counted,
+            rng,
+            config,
+            language,
+            f"图中有多少个边长为 {side} 个单位的正方形？（最小的正方形边长为 1）"
+            if zh
+            else f"How many squares with a side of {side} are in the figure? The smallest square has a side of 1.",
+            of_side,
+            [],
+        )
+    ]
+    if not any(found[2] == 1 for found in squares):
+        of_one_size = []  # a side is told in cells, of which one must be seen
     height_first = [(min(h, w), max(h, w)) for _, _, h, w in lattice.rectangles]
     return some_turns(
         rng,
         config,
         [
-            partial(
-                _counted,
-                rng,
-                config,
-                language,
-                f"图中有多少个边长为 {side} 个单位的正方形？（最小的格子边长为 1）"
-                if zh
-                else f"How many squares with a side of {side} are in the figure? The smallest cell has a side of 1.",
-                of_side,
-                [],
-            ),
+            *of_one_size,
             partial(
                 _counted,
                 rng,
@@ -200,7 +211,7 @@ def fan_turns(rng: random.Random, config: PuzzleConfig, language: Language, fan:
                 rng,
                 config,
                 language,
-                "图中一共有几条线段是从最上面的顶点一直画到底边的（包括两条边）？"
+                "从最上面的顶点到底边一共画了几条线（包括两条侧边）？"
                 if zh
                 else "How many straight lines run from the top to the base, both sides included?",
                 rays,
@@ -239,8 +250,7 @@ def polygon_turns(rng: random.Random, config: PuzzleConfig, language: Language, 
         else f"Triangles with {corners} of their corners at corners of the polygon: {number}."
         for corners, number in sorted_outer
     ]
-    total = " + ".join(str(number) for _, number in sorted_outer)
-    steps.append(f"共 {total} = {count} 个。" if zh else f"Together {total} = {count}.")
+    steps += _summed([number for _, number in sorted_outer], language)
     return some_turns(
         rng,
         config,

@@ -26,7 +26,7 @@ from vergence.data.synthesis.puzzles.puzzle import (
 )
 from vergence.processing.coordinates import format_box, format_point
 
-VERSION = 1
+VERSION = 2
 
 PACKAGES = ("resvg-py",)
 
@@ -173,7 +173,7 @@ def _turns(
     written = [format_box(box, *size) for box in boxes]
     check = {"verifier": "boxes", "targets": [list(map(float, box)) for box in boxes], "size": list(size)}
     where = (
-        f"在{second}中用 <bbox>x1 y1 x2 y2</bbox> 框出所有不同之处（消失的物体框出它原来的位置）。"
+        f"在{second}中用 <bbox>x1 y1 x2 y2</bbox> 框出所有不同之处；如果物体消失或移动了，框要包含它原来的位置。"
         if zh
         else f"Mark every difference in {second} with <bbox>x1 y1 x2 y2</bbox>; where something is missing or moved, "
         f"the box covers its old place too."
@@ -193,7 +193,8 @@ def _turns(
         else f"Find all differences between {first} and {second}. Describe each and give its place in {second} as "
         f"<bbox>x1 y1 x2 y2</bbox>."
     )
-    makers = [
+    ones = [lambda: _fate_turn(rng, language, scene, second)]
+    overall = [
         lambda: reply(
             rng, config, language, how_many, str(count), {"verifier": "count", "target": count}, [opening, *listed]
         ),
@@ -206,14 +207,14 @@ def _turns(
             gap.join(format_point(centre, *size) for centre in centres),
             {"verifier": "points", "targets": check["targets"], "size": list(size)},
         ),
-        lambda: _fate_turn(rng, language, scene, second),
     ]
     lost = [d.old for d in scene.differences if d.change == "missing" and d.old]
     if len(lost) == 1:
         name = lost[0].icon.name(language)
         question = f"{first}里有、{second}里没有的是什么？" if zh else f"What is in {first} but not at all in {second}?"
         if not any(d.change == "replaced" for d in scene.differences):
-            makers.append(
+            gone = next(clause for clause, d in zip(told, scene.differences, strict=True) if d.change == "missing")
+            ones.append(
                 lambda: reply(
                     rng,
                     config,
@@ -221,10 +222,10 @@ def _turns(
                     question,
                     name,
                     {"verifier": "exact", "target": name, "accepted": _accepted(lost[0], language)},
-                    [opening, *listed],
+                    [f"{opening}{gap}{gone}{'。' if zh else '.'}"],
                 )
             )
-    return some_turns(rng, config, makers)
+    return some_turns(rng, config, [ones, overall])
 
 
 def _accepted(thing: Thing, language: Language) -> list[str]:
@@ -242,7 +243,9 @@ def _fate_turn(rng: random.Random, language: Language, scene: Scene, second: str
     changed = {d.old: d.change for d in scene.differences if d.old}
     thing = rng.choice([*changed]) if changed and rng.random() < 0.7 else rng.choice(scene.things)
     fate = changed.get(thing, "same")
-    others = rng.sample([text for name, text in FATES[language].items() if name != fate], 3)
+    # What was replaced is missing too.
+    wrong = [name for name in FATES[language] if name != fate and {name, fate} != {"replaced", "missing"}]
+    others = [FATES[language][name] for name in rng.sample(wrong, 3)]
     name = thing.name(language)
     question = f"{name}在{second}中有什么变化？" if language == "zh" else f"What happened to the {name} in {second}?"
     return choice_turn(question, FATES[language][fate], others, rng, language)

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 
+from vergence.data.formats import Form, ask, thought_turn
 from vergence.data.generator import Draft, Region, SourceItem, Turn, dialogue, source_item
 from vergence.data.pictures import Split, split_of
 from vergence.data.sources.packages import package_folder
@@ -28,22 +29,24 @@ from vergence.data.synthesis.palette import RGB
 from vergence.data.synthesis.puzzles.drawing import COLOURS, Canvas, look
 from vergence.data.synthesis.puzzles.icons import LICENCE, PACKAGE, icon_item, icons, mask
 from vergence.data.synthesis.puzzles.puzzle import (
+    Check,
     Language,
     PuzzleConfig,
     graded,
     language_of,
-    reply,
     some_turns,
 )
 from vergence.processing.media import decode_image
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("resvg-py", "numpy")
 
 WALLPAPERS = "wallpapers"
 LICENCES = {"LGPLv3": "LGPL-3.0", "CC-BY-SA-4.0": "CC-BY-SA-4.0"}
 GRIDS = ((2, 2), (2, 3), (3, 2), (3, 3), (3, 4))
 SLACK = 1.3
+SEEN = 10.0
+"""By how much, 0..255, one seam of each piece must fit better than any other piece would: less isn't seen by eye."""
 SEARCHED = 4000
 
 
@@ -186,7 +189,9 @@ def make_jigsaw(config: Config, rng: random.Random, level: float) -> Jigsaw | No
     # Plain pieces fit everywhere: each true seam must be clearly the best of its row of choices in the mean.
     others = [sorted(costs[a][c] for c in range(places) if c not in (a, b))[0] for costs, a, b in pairs]
     contrast = sum(others) / len(others) - true / len(pairs)
-    if contrast < 6 or not only_arrangement(beside, below, rows, columns, SLACK * true):
+    margins = [other - costs[a][b] for other, (costs, a, b) in zip(others, pairs, strict=True)]
+    loosest = min(max(m for m, (_, a, b) in zip(margins, pairs, strict=True) if p in (a, b)) for p in range(places))
+    if contrast < 6 or loosest < SEEN or not only_arrangement(beside, below, rows, columns, SLACK * true):
         return None
     order = list(range(1, places + 1))
     rng.shuffle(order)
@@ -295,26 +300,18 @@ def _turns(rng: random.Random, config: Config, language: Language, puzzle: Jigsa
         ("below", False): f"Which piece lies directly below piece {first} in the whole picture?",
     }[way, zh]
 
-    def number_turn(question: str, number: int) -> Turn:
-        return reply(
-            rng, config, language, intro + gap + question, str(number), {"verifier": "count", "target": number}, steps
-        )
+    # The steps tell the whole arrangement: nothing is left to ask after them.
+    explained = rng.random() < config.reasoning
 
-    return some_turns(
-        rng,
-        config,
-        [
-            lambda: number_turn(beside, second),
-            lambda: number_turn(which, order[place]),
-            lambda: reply(
-                rng,
-                config,
-                language,
-                intro + gap + arrange,
-                "\n".join(" ".join(map(str, line)) for line in lines),
-                check,
-                steps,
-                "plain",
-            ),
-        ],
-    )
+    def turn(question: str, answer: str, check: Check, form: Form) -> Turn:
+        question = intro + gap + question
+        if explained:
+            return thought_turn(question, steps, answer, check, language)
+        return Turn(ask(question, form, language), answer, check)
+
+    makers = [
+        lambda: turn(beside, str(second), {"verifier": "count", "target": second}, "word"),
+        lambda: turn(which, str(order[place]), {"verifier": "count", "target": order[place]}, "word"),
+        lambda: turn(arrange, "\n".join(" ".join(map(str, line)) for line in lines), check, "plain"),
+    ]
+    return some_turns(rng, config, [makers] if explained else makers, intro + gap)

@@ -20,9 +20,9 @@ from vergence.data.synthesis.puzzles.matrix_rules import (
     Attribute,
     Grid,
     Rule,
+    balanced_options,
     continuations,
     drawn,
-    near,
     overlay_continuations,
     overlay_drawn,
     rules,
@@ -39,7 +39,7 @@ from vergence.data.synthesis.puzzles.puzzle import (
 )
 from vergence.processing.coordinates import format_box
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ()
 
 SHAPES = ("triangle", "square", "pentagon", "hexagon", "circle", "star")
@@ -122,14 +122,8 @@ def make_matrix(options: Sequence[int], rng: random.Random, level: float) -> Mat
     cells = [{name: grids[name][row][column] for name in attributes} for row in range(3) for column in range(3)]
     if "dot" not in varying:
         cells = [{**cell, "dot": -1} for cell in cells]
-    shown: list[dict[Attribute, int]] = [cells[8]]
-    for other in near(rng, cells[8], varying):
-        if other not in shown:
-            shown.append(other)
-        # A single attribute may have fewer values than options are wanted, but it has four.
-        if len(shown) == (count if math.prod(VALUES[name] for name in varying) >= count else 4):
-            break
-    rng.shuffle(shown)
+    seen = {name: {value for row in grids[name] for value in row} for name in varying}
+    shown = balanced_options(rng, cells[8], varying, seen, count)
     hard = sum(HARD[chosen[name].name] for name in varying) / len(varying)
     difficulty = 0.55 * share(len(varying), 1, 4) + 0.3 * hard + 0.15 * share(len(shown), 4, 8)
     return Matrix("", tuple(cells), tuple(shown), shown.index(cells[8]), {n: chosen[n] for n in varying}, difficulty)
@@ -324,15 +318,21 @@ def _turns(
         else "Give the box of the option that belongs where the question mark is, as <bbox>x1 y1 x2 y2</bbox>."
     )
     box = list(boxes[matrix.right])
-    makers = [
+    # The steps to the option tell every rule and value, so that it comes last.
+    option = [
         lambda: reply(rng, config, language, which, letter, check, steps, "letter"),
         lambda: Turn(where, format_box(box, *size), {"verifier": "box", "target": box, "size": list(size)}),
-        lambda: _rule_turn(rng, language, matrix),
     ]
     named = [name for name in matrix.rules if name in ("colour", "shape", "count")]
-    if named and not isinstance(missing, int):
-        makers.append(lambda: _value_turn(rng, config, language, rng.choice(named), missing, steps[:-1]))
-    return some_turns(rng, config, makers)
+    if not named or isinstance(missing, int):
+        return some_turns(rng, config, [lambda: _rule_turn(rng, language, matrix), option])
+
+    def value() -> Turn:
+        name = rng.choice(named)
+        step = steps[list(matrix.rules).index(name)]
+        return _value_turn(rng, config, language, name, missing, [step])
+
+    return some_turns(rng, config, [lambda: _rule_turn(rng, language, matrix), value, option])
 
 
 def _rule_turn(rng: random.Random, language: Language, matrix: Matrix) -> Turn:

@@ -8,7 +8,7 @@ of three values, and addition or subtraction. Overlays are sets of lines, whose 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -132,12 +132,42 @@ def overlay_drawn(rng: random.Random, name: str, lines: int, density: float) -> 
     return rows
 
 
-def near(
-    rng: random.Random, right: Mapping[Attribute, int], varying: Sequence[Attribute]
-) -> Iterator[dict[Attribute, int]]:
-    """Figures like the right one but for one or two attributes, without end."""
-    while True:
-        other = dict(right)
-        for attribute in rng.sample(list(varying), min(len(varying), rng.choice((1, 1, 2)))):
-            other[attribute] = rng.choice([value for value in range(VALUES[attribute]) if value != right[attribute]])
-        yield other
+SPLITS: Mapping[int, Sequence[tuple[int, ...]]] = {
+    4: ((2, 2),),
+    6: ((2, 3), (3, 2)),
+    8: ((2, 2, 2), (2, 4), (4, 2)),
+}
+"""Number of options -> how many values two or three attributes may take in them."""
+
+
+def balanced_options(
+    rng: random.Random,
+    right: Mapping[Attribute, int],
+    varying: Sequence[Attribute],
+    seen: Mapping[Attribute, Collection[int]],
+    count: int,
+) -> list[dict[Attribute, int]]:
+    """The right figure among figures that differ from it in up to three attributes, in a random order.
+
+    The options are all combinations of two or more values for each of these attributes, so that no value is more
+    frequent among them and the right one can't be told without the matrix (the bisection tree of I-RAVEN, Hu et al.
+    2021). Values `seen` in the matrix come before others. An odd `count` drops one wrong figure; a single attribute
+    with fewer values than `count` gives four options.
+    """
+    even = count + count % 2
+    splits = [sizes for sizes in SPLITS[even] if len(sizes) <= len(varying)]
+    names = rng.sample(list(varying), len(varying))
+    ways = [
+        sizes for sizes in splits if all(VALUES[name] >= size for name, size in zip(names, sizes, strict=False))
+    ] or [(count if VALUES[names[0]] >= count else 4,)]
+    sizes = rng.choice(ways)
+    figures: list[dict[Attribute, int]] = [dict(right)]
+    for name, size in zip(names, sizes, strict=False):
+        others = [value for value in range(VALUES[name]) if value != right[name]]
+        rng.shuffle(others)
+        others.sort(key=lambda value: value not in seen[name])
+        figures = [{**figure, name: value} for figure in figures for value in (right[name], *others[: size - 1])]
+    while len(figures) > count:
+        figures.remove(rng.choice([figure for figure in figures if figure != right]))
+    rng.shuffle(figures)
+    return figures

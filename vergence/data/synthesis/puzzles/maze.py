@@ -27,7 +27,7 @@ from vergence.processing.coordinates import format_point
 from vergence.verifiers.puzzles.maze import SIDES
 from vergence.verifiers.puzzles.reading import STEPS
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ()
 
 OPPOSITE = {"up": "down", "down": "up", "left": "right", "right": "left"}
@@ -228,11 +228,11 @@ def _turns(
     explain.append(
         f"最短路线：{runs}，共 {steps} 步。" if language == "zh" else f"The shortest way there: {runs}; {steps} steps."
     )
-    makers = [
-        *_exit_questions(rng, config, language, maze, labels, size, place, explain),
-        *_way_questions(rng, config, language, maze, labels[0], runs, explain),
-    ]
-    return some_turns(rng, config, makers)
+    # The steps to the exit tell the way: either one question with them is asked, or the exit without and then the way.
+    alone = rng.random() < 0.5
+    exits = _exit_questions(rng, config, language, maze, labels, size, place, explain if alone else ())
+    ways = _way_questions(rng, config, language, maze, labels[0], runs, explain)
+    return some_turns(rng, config, [[*exits, *ways]] if alone else [exits, ways])
 
 
 def _reached(language: Language, labels: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import Field, model_validator
@@ -98,7 +99,23 @@ def reply(
     return Turn(ask(question, form, language), answer, check)
 
 
-def some_turns(rng: random.Random, config: PuzzleConfig, makers: Sequence[Callable[[], Turn]]) -> list[Turn]:
-    """One to `turns` of the questions that can be asked, in the order given."""
+def some_turns(
+    rng: random.Random,
+    config: PuzzleConfig,
+    makers: Sequence[Callable[[], Turn] | Sequence[Callable[[], Turn]]],
+    opening: str = "",
+) -> list[Turn]:
+    """One to `turns` of the questions that can be asked, in the order given.
+
+    Of a group of questions, each of which would give away the answers of the others, one alone is asked. An `opening`,
+    with which several questions begin, is kept in the first of them only.
+    """
     count = min(rng.randint(1, config.turns), len(makers))
-    return [makers[place]() for place in sorted(rng.sample(range(len(makers)), count))]
+    turns: list[Turn] = []
+    for place in sorted(rng.sample(range(len(makers)), count)):
+        maker = makers[place]
+        turn = maker() if callable(maker) else rng.choice(maker)()
+        if opening and any(earlier.question.startswith(opening) for earlier in turns):
+            turn = replace(turn, question=turn.question.removeprefix(opening))
+        turns.append(turn)
+    return turns

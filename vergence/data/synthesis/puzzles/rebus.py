@@ -36,7 +36,7 @@ from vergence.errors import DataError
 from vergence.processing.coordinates import format_box
 from vergence.processing.media import decode_image
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("resvg-py",)
 
 FACTS = Path(__file__).with_suffix(".txt")
@@ -53,7 +53,7 @@ THINGS = (
     "apple=1F34E ant=1F41C anchor=2693 banana=1F34C bee=1F41D bell=1F514 bread=1F35E cat=1F431 cow=1F42E corn=1F33D "
     "dog=1F436 duck=1F986 door=1F6AA elephant=1F418 egg=1F95A ear=1F442 fish=1F41F fox=1F98A fire=1F525 grapes=1F347 "
     "ghost=1F47B horse=1F434 house=1F3E0 hammer=1F528 ice=1F9CA jeans=1F456 key=1F511 koala=1F428 kite=1FA81 "
-    "lion=1F981 lemon=1F34B moon=1F319 mushroom=1F344 nose=1F443 nut=1F95C octopus=1F419 owl=1F989 "
+    "lion=1F981 lemon=1F34B moon=1F319 mushroom=1F344 nose=1F443 octopus=1F419 owl=1F989 "
     "pig=1F437 pear=1F350 penguin=1F427 rabbit=1F430 rocket=1F680 robot=1F916 rose=1F339 snake=1F40D star=2B50 "
     "sun=2600 snail=1F40C tree=1F333 tiger=1F42F train=1F686 umbrella=2602 unicorn=1F984 violin=1F3BB whale=1F433 "
     "wolf=1F43A watch=231A zebra=1F993 guitar=1F3B8 pizza=1F355 clock=1F570 frog=1F438 spider=1F577"
@@ -212,7 +212,7 @@ def _turns(
         idiom = zh and len(answer) == 4 and len(parts) > 2
         question = (
             f"看图猜{'成语' if idiom else '词语'}："
-            f"图中的表情依次代表什么{'成语' if idiom else '词语'}？（{len(answer)}个字）"
+            f"把各图所表示的内容依次连起来，是什么{'成语' if idiom else '词语'}？（{len(answer)}个字）"
             if zh
             else "What word do these pictures make when their names are put together?"
         )

@@ -28,7 +28,7 @@ from vergence.data.synthesis.puzzles.sliding_puzzles import (
 )
 from vergence.data.synthesis.puzzles.sliding_questions import block_turns, tile_turns
 
-VERSION = 1
+VERSION = 2
 
 PACKAGES = ()
 

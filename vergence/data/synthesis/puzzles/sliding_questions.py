@@ -36,24 +36,18 @@ def tile_turns(rng: random.Random, config: PuzzleConfig, language: Language, puz
         else "The goal is 1, 2, 3, ... row by row with the gap in the lower right corner."
     )
     form = "按顺序写出要移动的数字，用逗号分隔。" if zh else "List the tiles to move in order, separated by commas."
-    steps = [_board_text(board, language)]
-    for number, tile in enumerate(puzzle.moves, 1):
-        after = slide_tiles(board, puzzle.moves[:number])
-        assert after is not None, "a solution moves tiles that lie beside the gap"
-        steps.append(
-            f"第{number}步移动 {tile}：{_written(after)}" if zh else f"Move {number}, tile {tile}: {_written(after)}"
-        )
-    part = puzzle.moves[: rng.randint(1, min(4, count))]
+    steps = _states(board, puzzle.moves, language)
+    part = _some_moves(board, rng)
     after = slide_tiles(board, part)
-    assert after is not None, "the first moves of a solution are moves"
+    assert after is not None, "they are moves"
     row, column = rng.choice([(r, c) for r, line in enumerate(after) for c, tile in enumerate(line) if tile])
     found = after[row][column]
     listed = "、".join(map(str, part)) if zh else ", ".join(map(str, part))
     result = (
-        f"依次移动数字 {listed} 之后，第{row + 1}行第{column + 1}列是哪个数字？"
+        f"{'依次' if len(part) > 1 else ''}移动数字 {listed} 之后，第{row + 1}行第{column + 1}列是哪个数字？"
         if zh
-        else f"After tiles {listed} have moved into the gap in this order, which tile lies in row {row + 1}, column "
-        f"{column + 1}?"
+        else f"After {f'tiles {listed} have' if len(part) > 1 else f'tile {listed} has'} moved into the gap"
+        f"{' in this order' if len(part) > 1 else ''}, which tile lies in row {row + 1}, column {column + 1}?"
     )
     solve = ("把数字移入空格，解开这个滑块拼图。", f"用最少的步数解开这个滑块拼图（{count} 步）。") if zh else (
         "Solve this sliding puzzle by moving tiles into the gap.",
@@ -76,22 +70,48 @@ def tile_turns(rng: random.Random, config: PuzzleConfig, language: Language, puz
                 result,
                 str(found),
                 {"verifier": "exact", "target": str(found)},
-                steps[: len(part) + 1],
+                _states(board, part, language),
             ),
-            lambda: reply(rng, config, language, fewest, str(count), {"verifier": "count", "target": count}, steps),
-            lambda: reply(rng, config, language, gap.join((solve[0], goal, form)), answer, state, steps, "plain"),
-            lambda: reply(
-                rng,
-                config,
-                language,
-                gap.join((solve[1], goal, form)),
-                answer,
-                {**state, "most": count},
-                steps,
-                "plain",
-            ),
+            [
+                lambda: reply(rng, config, language, fewest, str(count), {"verifier": "count", "target": count}, steps),
+                lambda: reply(rng, config, language, gap.join((solve[0], goal, form)), answer, state, steps, "plain"),
+                lambda: reply(
+                    rng,
+                    config,
+                    language,
+                    gap.join((solve[1], goal, form)),
+                    answer,
+                    {**state, "most": count},
+                    steps,
+                    "plain",
+                ),
+            ],
         ],
     )
+
+
+def _some_moves(board: Sequence[Sequence[int]], rng: random.Random) -> list[int]:
+    """One to four moves at random, none of which takes back the one before: not those of a solution."""
+    tiles = [tile for row in board for tile in row if tile]
+    moves: list[int] = []
+    for _ in range(rng.randint(1, 4)):
+        movable = [tile for tile in tiles if tile not in moves[-1:] and slide_tiles(board, [*moves, tile]) is not None]
+        moves.append(rng.choice(movable))
+    return moves
+
+
+def _states(board: Sequence[Sequence[int]], moves: Sequence[int], language: Language) -> list[str]:
+    """The board, and the board after each of the moves."""
+    steps = [_board_text(board, language)]
+    for number, tile in enumerate(moves, 1):
+        after = slide_tiles(board, moves[:number])
+        assert after is not None, "only tiles that lie beside the gap are moved"
+        steps.append(
+            f"第{number}步移动 {tile}：{_written(after)}"
+            if language == "zh"
+            else f"Move {number}, tile {tile}: {_written(after)}"
+        )
+    return steps
 
 
 def _written(board: Sequence[Sequence[int]]) -> str:
@@ -121,11 +141,11 @@ BLOCKS: Mapping[Language, str] = {
 def block_turns(rng: random.Random, config: PuzzleConfig, language: Language, puzzle: BlockPuzzle) -> list[Turn]:
     """The questions about a tray of cars or blocks."""
     rules = (CARS if puzzle.tray.lengthwise else BLOCKS)[language]
-    makers = [
+    makers: list[Callable[[], Turn] | list[Callable[[], Turn]]] = [
         *_piece_questions(rng, config, language, puzzle, rules),
-        *_solution_questions(rng, config, language, puzzle, rules),
+        _solution_questions(rng, config, language, puzzle, rules),
     ]
-    return some_turns(rng, config, makers)
+    return some_turns(rng, config, makers, rules)
 
 
 def _piece_questions(

@@ -43,7 +43,7 @@ from vergence.data.synthesis.puzzles.word_rules import (
 )
 from vergence.data.synthesis.puzzles.words import common_words, idioms
 
-VERSION = 1
+VERSION = 2
 
 PACKAGES = ()
 

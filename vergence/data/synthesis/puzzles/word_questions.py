@@ -34,7 +34,7 @@ def search_turns(rng: random.Random, config: PuzzleConfig, language: Language, f
     first, last = cell_name(*place[:2]), cell_name(*last_cell(word, place))
     grid = facts["grid"]
     question = (
-        f"单词 {word.upper()} 藏在字母表中（可横、竖、斜，也可反向）。写出它第一个和最后一个字母所在的格子，例如 A1 "
+        f"单词 {word.upper()} 藏在字母方阵中（可横、竖、斜，也可反向）。写出它第一个和最后一个字母所在的格子，例如 A1 "
         f"D1（字母表示列，数字表示行）。"
         if zh
         else f"The word {word.upper()} is hidden in the grid, in a straight line in any direction. Give the cells of "
@@ -62,7 +62,7 @@ def search_turns(rng: random.Random, config: PuzzleConfig, language: Language, f
         [
             lambda: reply(rng, config, language, question, f"{first} {last}", check, steps, "plain"),
             lambda: choice_turn(
-                "下面哪个单词不在字母表中？" if zh else "Which of these words is not in the grid?",
+                "下面哪个单词不在字母方阵中？" if zh else "Which of these words is not in the grid?",
                 missing.upper(),
                 [other.upper() for other in present],
                 rng,
@@ -74,7 +74,7 @@ def search_turns(rng: random.Random, config: PuzzleConfig, language: Language, f
                 language,
                 f"第{row + 1}行有几个字母 {letter.upper()}？"
                 if zh
-                else f"How many times does the letter {letter.upper()} stand in row {row + 1}?",
+                else f"How many times does the letter {letter.upper()} appear in row {row + 1}?",
                 str(grid[row].count(letter)),
                 {"verifier": "count", "target": grid[row].count(letter)},
                 [
@@ -137,16 +137,18 @@ def crossword_turns(
                     else f"Empty cells: {all_cells - given}; cells with a letter: {given}; together {all_cells}."
                 ],
             ),
-            lambda: reply(
-                rng, config, language, intro + gap + question, word, {"verifier": "exact", "target": word}, steps
-            ),
-            lambda: choice_turn(
-                intro + gap + question,
-                word,
-                [other.upper() for other in answers if other.upper() != word],
-                rng,
-                language,
-            ),
+            [
+                lambda: reply(
+                    rng, config, language, intro + gap + question, word, {"verifier": "exact", "target": word}, steps
+                ),
+                lambda: choice_turn(
+                    intro + gap + question,
+                    word,
+                    [other.upper() for other in answers if other.upper() != word],
+                    rng,
+                    language,
+                ),
+            ],
         ],
     )
 
@@ -218,14 +220,16 @@ def clues_turns(rng: random.Random, config: PuzzleConfig, language: Language, fa
                     ],
                 )
             ),
-            lambda: reply(rng, config, language, rule + gap + question, secret, check, steps),
-            lambda: choice_turn(
-                rule + gap + ("答案是哪个单词？" if zh else "Which word is it?"),
-                secret,
-                [word for word in listed if word != secret],
-                rng,
-                language,
-            ),
+            [
+                lambda: reply(rng, config, language, rule + gap + question, secret, check, steps),
+                lambda: choice_turn(
+                    rule + gap + ("答案是哪个单词？" if zh else "Which word is it?"),
+                    secret,
+                    [word for word in listed if word != secret],
+                    rng,
+                    language,
+                ),
+            ],
         ],
     )
 
@@ -268,14 +272,16 @@ def letters_turns(rng: random.Random, config: PuzzleConfig, language: Language, 
                 str(gaps),
                 {"verifier": "count", "target": gaps},
             ),
-            lambda: reply(rng, config, language, rule + gap + question, secret, check, steps),
-            lambda: choice_turn(
-                rule + gap + ("答案是哪个单词？" if zh else "Which word is it?"),
-                secret,
-                [word for word in listed if word != secret],
-                rng,
-                language,
-            ),
+            [
+                lambda: reply(rng, config, language, rule + gap + question, secret, check, steps),
+                lambda: choice_turn(
+                    rule + gap + ("答案是哪个单词？" if zh else "Which word is it?"),
+                    secret,
+                    [word for word in listed if word != secret],
+                    rng,
+                    language,
+                ),
+            ],
         ],
     )
 

@@ -16,7 +16,7 @@ from PIL import Image
 from pydantic import Field
 
 from vergence.data.generator import Draft, SourceItem, source_item
-from vergence.data.sources.furniture import PACKAGE, model_bytes
+from vergence.data.sources.furniture import NOUNS, PACKAGE, model_bytes
 from vergence.data.synthesis.scenes import render
 from vergence.data.synthesis.scenes.drafts import SceneConfig, draft_of, see_things
 from vergence.data.synthesis.scenes.furnishing import MIN_PIXELS, Piece, Room, furnish, placed
@@ -28,14 +28,49 @@ from vergence.data.synthesis.scenes.views import View, choose_points
 from vergence.data.synthesis.scenes.wordings import WORDS
 from vergence.errors import DataError
 
-VERSION = 1
+VERSION = 2
 PACKAGES: tuple[str, ...] = ("numpy", "embreex")
 
 _WALLS = ((1, 1, render.WALL), (0, 0, render.WALL - 1), (0, 1, render.WALL - 2), (1, 0, render.WALL - 3))
 _CEILING = render.WALL - 4
 _WHITE = (0.85, 0.85, 0.84)
 
-_PLURALS = {"bench": "benches", "chest of drawers": "chests of drawers", "shelf unit": "shelf units"}
+KIN: tuple[frozenset[str], ...] = tuple(
+    frozenset(nouns.split(";"))
+    for nouns in (
+        "table;round table;coffee table;bar table;desk;dressing table;bedside table;TV stand",
+        "chair;armchair;folding chair;high chair;stool;bar stool",
+        "stool;bar stool;piano bench;bench;step ladder",
+        "sofa;corner sofa;armchair",
+        "bed;bunk bed;crib",
+        "bookcase;shelf unit",
+        "wardrobe;chest of drawers;filing cabinet;safe",
+        "crate;cardboard box",
+        "plant;bonsai;cactus;orchid;vase",
+    )
+)
+"""Nouns of which one can be right for another's things: a desk is a table, too. Where a room has things of two of them,
+neither is counted, and a thing is not called by a noun of `BROAD`."""
+
+BROAD = frozenset({"table", "chair", "stool", "sofa", "bed", "plant", "bench", "bookcase", "shelf unit"})
+"""Nouns that are right for kinds of things that have a noun of their own."""
+
+_MEASURES = {
+    "桌子": "张", "圆桌": "张", "茶几": "张", "书桌": "张", "吧台桌": "张", "床": "张", "双层床": "张", "婴儿床": "张",
+    "沙发": "张", "转角沙发": "张", "椅子": "把", "扶手椅": "把", "折叠椅": "把", "儿童餐椅": "把", "凳子": "张",
+    "吧台凳": "张", "长凳": "条", "琴凳": "张", "狗": "只", "猫": "只", "冰箱": "台", "洗衣机": "台", "跑步机": "台",
+    "盆栽植物": "盆", "台灯": "盏", "电吉他": "把", "健身自行车": "辆", "饮水机": "台", "笔记本电脑": "台",
+    "台扇": "台", "收音机": "台", "烤面包机": "台", "微波炉": "台", "茶壶": "把", "蜡烛": "根", "白板": "块",
+    "屏风": "扇", "盆景": "盆", "兰花": "盆", "仙人掌": "盆", "泰迪熊": "只",
+}  # fmt: skip
+"""Chinese noun -> its measure word, where it isn't 个."""
+
+_PLURALS = {
+    "bench": "benches",
+    "piano bench": "piano benches",
+    "chest of drawers": "chests of drawers",
+    "shelf unit": "shelf units",
+}
 
 
 class Config(SceneConfig):
@@ -67,7 +102,9 @@ def generate(rng: random.Random, config: Config) -> Draft:
         where.update({number: WORDS[language]["wall"] for _, _, number in _WALLS})
         points = choose_points(hits.depth, hits.ids, where, rng, 5, config.width / 10)
         hint = WORDS[language]["camera_hint"].format(height=camera.position[2])
-        view = View(camera, things, (), points, _counts(pieces, language), language, hint, heights_known=True, rng=rng)
+        view = View(
+            camera, things, (), points, _counts(rng, pieces, language), language, hint, heights_known=True, rng=rng
+        )
         return draft_of(
             view, picture, hits, config, list(FORMS), _truth(room, pieces),
             licence=_licence(pieces), source=_source(pieces), sources=_sources(pieces),
@@ -111,17 +148,37 @@ def _draw(rng: random.Random, room: Room, camera: Camera, pieces: Sequence[Piece
 
 
 def _names(pieces: Sequence[Piece], language: str) -> list[str]:
-    """What each piece is called; nothing where another one in the room is called the same."""
-    nouns = [piece.model.noun.chinese if language == "zh" else piece.model.noun.english for piece in pieces]
-    return [noun if nouns.count(noun) == 1 else "" for noun in nouns]
+    """What each piece is called; nothing where another one in the room is, or could be, called the same."""
+    english = [piece.model.noun.english for piece in pieces]
+    shown = [piece.model.noun.chinese for piece in pieces] if language == "zh" else english
+    return [
+        name if english.count(noun) == 1 and not vague(noun, english) else ""
+        for noun, name in zip(english, shown, strict=True)
+    ]
 
 
-def _counts(pieces: Sequence[Piece], language: str) -> list[tuple[str, int]]:
-    """Questions for the number of what stands there more than once, or of everything of one noun."""
+def vague(noun: str, nouns: Sequence[str]) -> bool:
+    """Whether a plain noun ("table", "chair") is right for a thing of another noun ("desk", "armchair") there, too."""
+    return any(noun in group and noun in BROAD and group & {*nouns} - {noun} for group in KIN)
+
+
+def countable(noun: str, nouns: Sequence[str]) -> bool:
+    """Whether nobody would count things of other nouns there with those of this one."""
+    return not any(noun in group and group & {*nouns} - {noun} for group in KIN)
+
+
+def _counts(rng: random.Random, pieces: Sequence[Piece], language: str) -> list[tuple[str, int]]:
+    """Questions for the number of what stands there more than once; else of one noun, whose thing is there or isn't."""
     nouns = [piece.model.noun for piece in pieces]
-    several = [noun for noun in dict.fromkeys(nouns) if nouns.count(noun) > 1] or list(dict.fromkeys(nouns))[:1]
+    english = [noun.english for noun in nouns]
+    clear = [noun for noun in dict.fromkeys(nouns) if countable(noun.english, english)]
+    absent = [noun for noun in dict.fromkeys(NOUNS.values()) if countable(noun.english, [noun.english, *english])]
+    absent = [noun for noun in absent if noun not in nouns]
+    several = [noun for noun in clear if nouns.count(noun) > 1] or [*clear[:1], rng.choice(absent)]
     if language == "zh":
-        return [(f"图中有多少个{noun.chinese}？", nouns.count(noun)) for noun in several]
+        return [
+            (f"图中有多少{_MEASURES.get(noun.chinese, '个')}{noun.chinese}？", nouns.count(noun)) for noun in several
+        ]
     return [
         (f"How many {_PLURALS.get(noun.english, noun.english + 's')} are in the room?", nouns.count(noun))
         for noun in several

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from vergence.data.formats import choice_turn, short_turn, thought_turn
@@ -267,19 +268,39 @@ CAPABILITIES: Mapping[str, str] = {
     "front": "spatial/relation", "relation": "spatial/relation", "count": "counting", "box": "grounding/box",
     "box_3d": "grounding/box-3d",
 }  # fmt: skip
+TELLING: tuple[frozenset[str], ...] = (
+    frozenset({"nearer", "nearest", "order", "front", "relation"}),
+    frozenset({"nearer", "nearest", "order", "thing_depth", "box_3d"}),
+    frozenset({"height", "taller", "box_3d"}),
+    frozenset({"side", "relation"}),
+    frozenset({"marked", "point_depth"}),
+    frozenset({"distance", "box_3d"}),
+)
+"""Forms of which one picture is asked one, for the answer to one can tell that to another."""
 METRIC = frozenset({"thing_depth", "point_depth", "distance", "height", "box_3d"})
 
 
 def ask_about(view: View, forms: Sequence[str], turns: int) -> list[tuple[str, Turn]]:
-    """Up to `turns` questions of different forms, marked points first where there are some."""
+    """Up to `turns` questions of different forms, marked points first where there are some.
+
+    None is told by an earlier answer, and what is known of the camera is said once.
+    """
     left = list(forms)
     view.rng.shuffle(left)
     if view.marks and "marked" in left:
         left.remove("marked")
         left.insert(0, "marked")
     found: list[tuple[str, Turn]] = []
+    camera, said = view.camera_known, False
     for form in left:
-        turn = FORMS[form](view) if len(found) < turns else None
-        if turn is not None:
-            found.append((form, turn))
+        asked = {other for other, _ in found}
+        if len(found) >= turns or any(form in group and group & asked for group in TELLING):
+            continue
+        turn = FORMS[form](view)
+        if turn is None:
+            continue
+        if turn.question.startswith(camera) and said:
+            turn = replace(turn, question=turn.question.removeprefix(f"{camera}\n"))
+        said = said or turn.question.startswith(camera)
+        found.append((form, turn))
     return found

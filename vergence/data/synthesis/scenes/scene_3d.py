@@ -29,7 +29,7 @@ from vergence.data.synthesis.scenes.views import View, choose_points
 from vergence.data.synthesis.scenes.wordings import WORDS
 from vergence.errors import DataError
 
-VERSION = 1
+VERSION = 2
 PACKAGES: tuple[str, ...] = ("numpy",)
 
 SHAPES: tuple[Shape, ...] = ("sphere", "cube", "cylinder", "cone")

@@ -83,11 +83,15 @@ class View:
         """One of the wordings of a question."""
         return self.rng.choice(WORDINGS[self.language][key]).format(**values)
 
+    @property
+    def camera_known(self) -> str:
+        """What a question for metres says of the camera."""
+        [wording] = WORDINGS[self.language]["camera"]
+        return wording.format(focal=f"{self.camera.focal:.0f}", width=self.camera.width, hint=self.hint)
+
     def metric(self, key: str, **values: Any) -> str:
         """A question for metres, behind what is known of the camera."""
-        camera = self.camera
-        known = self.say("camera", focal=f"{camera.focal:.0f}", width=camera.width, hint=self.hint)
-        return f"{known}\n{self.say(key, **values)}"
+        return f"{self.camera_known}\n{self.say(key, **values)}"
 
     def the(self, thing: Thing) -> str:
         """A thing's name with its article."""

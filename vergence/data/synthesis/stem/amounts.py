@@ -13,6 +13,7 @@ from vergence.data.synthesis.palette import RGB
 from vergence.data.synthesis.stem.deduction import written
 from vergence.data.synthesis.stem.drawing import Canvas, Style, mix
 from vergence.data.synthesis.stem.instruments import Exercise, number
+from vergence.data.synthesis.stem.turns import argued_last
 
 
 def _plain(value: Fraction) -> str:
@@ -51,7 +52,7 @@ def fraction(rng: random.Random, style: Style, language: str) -> Exercise:
     share = Fraction(len(shaded), parts)
     raw = f"{len(shaded)}/{parts}"
     counted = (
-        f"{len(shaded)} of {parts} equal parts are shaded: {raw}."
+        f"{len(shaded)} of {parts} equal parts {'is' if len(shaded) == 1 else 'are'} shaded: {raw}."
         if en
         else f"共{parts}等份，其中{len(shaded)}份涂色：{raw}。"
     )
@@ -96,7 +97,7 @@ def fraction(rng: random.Random, style: Style, language: str) -> Exercise:
             )
         )
     more.append(_compare(share, language, rng))
-    turns += rng.sample(more, rng.choice((0, 1, 1, 2)))
+    turns = argued_last([*turns, *rng.sample(more, rng.choice((0, 1, 1, 2)))])
     return Exercise(
         canvas,
         turns,
@@ -173,9 +174,9 @@ def money(rng: random.Random, style: Style, language: str) -> Exercise:
     if price < total:
         turns.append(
             thought_turn(
-                f"Something costs {sign}{price / 100:.2f} and is paid with all of it. How much change is there?"
+                f"Something costs {sign}{price / 100:.2f}. How much change is there if all the money shown is given?"
                 if en
-                else f"用图中所有的钱买一件{sign}{price / 100:.2f}的商品，应找回多少？",
+                else f"买一件{sign}{price / 100:.2f}的商品，付出图中所有的钱，应找回多少钱？",
                 [f"{sums} = {total / 100:g}", f"{total / 100:g} − {price / 100:g} = {(total - price) / 100:g}"],
                 f"{sign}{(total - price) / 100:.2f}",
                 number((total - price) / 100, 0.004),
@@ -193,7 +194,7 @@ def money(rng: random.Random, style: Style, language: str) -> Exercise:
             language,
         )
     )
-    turns = rng.sample(turns, rng.choice((1, 1, 2)))
+    turns = argued_last(rng.sample(turns, rng.choice((1, 1, 2))))
     return Exercise(
         canvas,
         turns,
@@ -259,13 +260,11 @@ def bar_model(rng: random.Random, style: Style, language: str) -> Exercise:
     canvas.text((brace + 30, (rows[0] + rows[1] + high) / 2), str(whole))
     canvas.text((left + wide / 2, rows[0] - 14), "?", colour=style.accents[3])
     told = (
-        f"The equal parts all stand for the same number, and A and B are {whole} together.".replace(
-            "A and B", " and ".join(names)
-        )
+        f"The parts of equal length all stand for the same number; {names[0]} and {names[1]} add up to {whole}."
         if en
         else f"图中相等的小格表示相同的数，{names[0]}与{names[1]}的和是{whole}。"
     )
-    ask = "Find one part." if en else "求一小格表示的数。"
+    ask = "What number does one of them stand for?" if en else "求一小格表示的数。"
     steps = []
     if extra:
         steps.append(f"{whole} − {extra} = {whole - extra}")

@@ -39,19 +39,47 @@ class Plane:
         return self.low[0] <= x <= self.high[0] and self.low[1] <= y <= self.high[1]
 
     def curve(self, function: Callable[[float], float], colour: RGB, pen: float, jump: float = 80.0) -> None:
-        """The graph of a function, left out where it is not a number or outside of the part that is drawn."""
+        """The graph of a function, left out where it is not a number or outside of the part that is drawn.
+
+        Between two columns of pixels of which the graph has one only, its end is found by bisection: a root or a
+        logarithm is drawn from where it begins.
+        """
         run: list[XY] = []
         steps = round((self.high[0] - self.low[0]) * self.unit[0])
+        before = self.low[0]
         for number in range(steps + 1):
             x = self.low[0] + (self.high[0] - self.low[0]) * number / steps
-            y = function(x)
-            pixel = self.pixel(x, y) if math.isfinite(y) and self.holds(x, y) else None
-            if run and (pixel is None or abs(pixel[1] - run[-1][1]) > jump):
+            pixel = self._shown(function, x)
+            begins = pixel is not None and not run and number > 0
+            if begins:
+                run.append(self._end(function, x, before))
+            if pixel is None and run:
+                run.append(self._end(function, before, x))
+            if run and not begins and (pixel is None or abs(pixel[1] - run[-1][1]) > jump):
                 self._draw(run, colour, pen)
                 run = []
             if pixel is not None:
                 run.append(pixel)
+            before = x
         self._draw(run, colour, pen)
+
+    def _shown(self, function: Callable[[float], float], x: float) -> XY | None:
+        """The pixel of the graph over x; None where there is none."""
+        y = function(x)
+        return self.pixel(x, y) if math.isfinite(y) and self.holds(x, y) else None
+
+    def _end(self, function: Callable[[float], float], inside: float, outside: float) -> XY:
+        """The last pixel of the graph between an x over which it is drawn and one over which it isn't."""
+        found = self._shown(function, inside)
+        assert found is not None, "the graph is drawn over the first x"
+        for _ in range(40):
+            middle = (inside + outside) / 2
+            pixel = self._shown(function, middle)
+            if pixel is None:
+                outside = middle
+            else:
+                inside, found = middle, pixel
+        return found
 
     def _draw(self, run: list[XY], colour: RGB, pen: float) -> None:
         if len(run) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from fractions import Fraction
 from typing import Any, Literal
@@ -24,7 +25,7 @@ from vergence.data.synthesis.stem.resistors import Part, Wiring, choose_network,
 from vergence.errors import DataError
 from vergence.processing.coordinates import format_box, format_point
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("matplotlib",)
 _TRIES = 3000
 
@@ -55,9 +56,11 @@ def generate(rng: random.Random, config: Config) -> Draft:
 
 
 def rounded(value: Fraction) -> str:
-    """A quantity with at most two decimals, or three below one."""
-    text = f"{float(value):.{2 if value >= 1 else 3}f}"
-    return text.rstrip("0").rstrip(".")
+    """A quantity above zero as it is where that takes few decimals, otherwise with three significant figures."""
+    exact = written(value)
+    if "/" not in exact:
+        return exact
+    return f"{float(value):.{max(0, 2 - math.floor(math.log10(value)))}f}"
 
 
 def _number(value: Fraction) -> dict[str, Any]:
@@ -225,7 +228,7 @@ def _resistor_turns(
         "current": (f"What is the current through {name}?", f"流过{name}的电流是多少？", target.current, "A"),
         "voltage": (f"What is the voltage across {name}?", f"{name}两端的电压是多少？", target.voltage, "V"),
         "power": (
-            f"What power does {name} turn into heat?",
+            f"What power is dissipated in {name}?",
             f"{name}的发热功率是多少？",
             target.voltage * target.current,
             "W",
@@ -237,11 +240,15 @@ def _resistor_turns(
         steps = [*named, *whole, *descent(network, target, asked, language)]
         makers[f"part {asked}"] = (english if en else chinese, steps, (value, unit))
     turns = []
-    chosen = rng.sample(list(makers), rng.choice((1, 1, 2)))
+    # The steps to a part tell all that is asked of the whole and much of the part: it comes last, and once.
+    part = f"part {rng.choice(list(parts_asked))}"
+    wanted = rng.sample(["equivalent", "current", part, part], rng.choice((1, 1, 2)))
+    chosen = [kind for kind in makers if kind in wanted]
     for number, kind in enumerate(chosen):
         question, steps, (value, unit) = makers[kind]
         answer = f"{rounded(value)} {unit}"
         if rounded(value) != written(value):
+            question += " Give three significant figures." if en else "（结果保留三位有效数字）"
             steps = [*steps, f"{written(value)} ≈ {rounded(value)}"]
         check = _number(value)
         if number == 0 and rng.random() < 0.8:
@@ -249,7 +256,7 @@ def _resistor_turns(
         else:
             turns.append(short_turn(question, answer, check, language))
     if rng.random() < 0.5:
-        turns.insert(rng.randrange(len(turns) + 1), _look_turn(network, wiring, called, size, language, rng))
+        turns.insert(0, _look_turn(network, wiring, called, size, language, rng))
     return turns
 
 

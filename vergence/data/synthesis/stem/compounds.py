@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -50,6 +51,21 @@ GROUPS: Mapping[str, tuple[str, str]] = {
 }
 """Name of a functional group -> its SMARTS pattern and its Chinese name."""
 
+DOUBTFUL: Mapping[str, str] = {
+    "carboxylic acid": "[#7,#8,#16][CX3](=O)[OX2H1]",
+    "ester": "[$([#6X3](=O)([#7,#8,#16])[#8X2H0]),$(c(=O)o)]",
+    "amide": "[$([#6X3](=O)([#7])[#7,#8,#16]),$(c(=O)n),$([#6](=O)[#7][#6]=O),$([S,P](=O)N),$(C(=S)N)]",
+    "ketone": "[$([c;r]=O),$([#6]C(=O)C(=O))]",
+    "aldehyde": "[CX3;H1,H2](=O)[!#6]",
+    "alcohol": "[$([CX3;!$(C=O)][OX2H]),$([#7,#8][CX4][OX2H]),$([OX2H][!#6])]",
+    "phenol": "[$([OX2H]c:[n,o,s]),$([OX2H]c:*:[n,o,s]),$([OX2H]c:*:*:[n,o,s])]",
+    "primary amine": "[$([NX3;H2][!#6]),$([NX3;H2][#6]=[N,S]),$([NX3;H2]c:n)]",
+    "nitrile": "[!#6]C#N",
+    "nitro group": "[#7,#8][$([NX3](=O)=O),$([NX3+](=O)[O-])]",
+    "thiol": "[$([SX2H][#6]=[O,S,N]),$([SX2H]c:n)]",
+}
+"""Name of a functional group -> a SMARTS pattern of what some count as one and others don't (a urea as an amide)."""
+
 ELEMENTS: Mapping[str, tuple[str, str]] = {
     "N": ("nitrogen", "氮"),
     "O": ("oxygen", "氧"),
@@ -70,6 +86,27 @@ def _patterns() -> dict[str, Any]:
     return {name: Chem.MolFromSmarts(pattern) for name, (pattern, _) in GROUPS.items()}
 
 
+@cache
+def _doubtful_patterns() -> dict[str, Any]:
+    from rdkit import Chem
+
+    return {name: Chem.MolFromSmarts(pattern) for name, pattern in DOUBTFUL.items()}
+
+
+_ATOM_LOCANT = re.compile(r"(?<![a-z])([nos])(?=[\d',-])")
+_STEREO = re.compile(r"\((?:\d+[a-z]*)?[rsez](?:,(?:\d+[a-z]*)?[rsez])*\)-")
+_HYDROGEN = re.compile(r"(?<=\d)(a?)h(?=[-,\])])")
+
+
+def systematic_name(name: str) -> str:
+    """A name of the table, which is in small letters, with the capitals of N, O, S and H where they count places.
+
+    What it says of stereochemistry, which isn't drawn, is left out.
+    """
+    capital = _ATOM_LOCANT.sub(lambda found: found[1].upper(), _STEREO.sub("", name))
+    return _HYDROGEN.sub(lambda found: f"{found[1]}H", capital)
+
+
 @dataclass(slots=True)
 class Facts:
     """What RDKit knows of a molecule; `atoms` counts each element's symbol, hydrogen included."""
@@ -82,6 +119,8 @@ class Facts:
     aromatic_rings: int
     double_bonds: int
     groups: list[str]
+    doubtful: list[str]
+    """Groups about which nothing should be asked, since opinions differ."""
 
 
 def facts_of(molecule: Any) -> Facts:
@@ -103,6 +142,7 @@ def facts_of(molecule: Any) -> Facts:
         rdMolDescriptors.CalcNumAromaticRings(molecule),
         sum(bond.GetBondType() == Chem.BondType.DOUBLE for bond in kekule.GetBonds()),
         [name for name, pattern in _patterns().items() if molecule.HasSubstructMatch(pattern)],
+        [name for name, pattern in _doubtful_patterns().items() if molecule.HasSubstructMatch(pattern)],
     )
 
 

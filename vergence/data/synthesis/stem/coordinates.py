@@ -16,10 +16,11 @@ from vergence.data.pictures import split_of
 from vergence.data.synthesis.stem.axes import Plane, draw_plane
 from vergence.data.synthesis.stem.deduction import Value, latex, square_root, written
 from vergence.data.synthesis.stem.drawing import CrowdedError, choose_style, direction
+from vergence.data.synthesis.stem.turns import argued_last
 from vergence.errors import DataError
 from vergence.processing.coordinates import format_point
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("matplotlib",)
 _TRIES = 200
 
@@ -60,7 +61,7 @@ def generate(rng: random.Random, config: Config) -> Draft:
         chosen = rng.sample(kinds, rng.choice((1, 2, 2, 3)))
         if corners and "area" not in chosen and rng.random() < 0.5:
             chosen[0] = "area"
-        turns = [QUESTIONS[kind](scene, language, rng) for kind in chosen]
+        turns = argued_last([QUESTIONS[kind](scene, language, rng) for kind in chosen])
         return _draft(scene, turns, chosen, language)
     raise DataError("no such points leave room for their names")
 
@@ -163,7 +164,7 @@ def ask_quadrant(scene: Scene, language: str, rng: random.Random) -> Turn:
     names = ["quadrant I", "quadrant II", "quadrant III", "quadrant IV", "on an axis"]
     if not en:
         names = ["第一象限", "第二象限", "第三象限", "第四象限", "坐标轴上"]
-    text = f"Where does point {name} lie?" if en else f"点{name}在哪里？"
+    text = f"Where does point {name} lie?" if en else f"点{name}位于哪里？"
     return choice_turn(text, names[number], [other for other in names if other != names[number]], rng, language)
 
 
@@ -271,7 +272,7 @@ def ask_area(scene: Scene, language: str, rng: random.Random) -> Turn:
     en = language == "en"
     kind = ("triangle", "三角形") if scene.corners == 3 else ("quadrilateral", "四边形")
     text = f"What is the area of {kind[0]} {shape}?" if en else f"求{kind[1]}{shape}的面积。"
-    listed = ", ".join(f"{name}{_at(at)}" for name, at in zip(names, corners, strict=True))
+    listed = (", " if en else "、").join(f"{name}{_at(at)}" for name, at in zip(names, corners, strict=True))
     sums = " + ".join(map(_bracket, terms))
     steps = [
         f"The corners are {listed}." if en else f"各顶点为{listed}。",

@@ -60,6 +60,29 @@ REASONS: Mapping[str, tuple[str, str]] = {
 }
 """A theorem's key -> its name as it opens a step, in English and Chinese."""
 
+THEOREMS: Mapping[str, tuple[str, str]] = {
+    "triangle": ("The angles of a triangle add up to 180°", "三角形的内角和为180°"),
+    "isosceles": ("Angles opposite to equal sides of a triangle are equal", "在三角形中，等边对等角"),
+    "apex": (
+        "In an isosceles triangle, the angle at the apex and twice a base angle add up to 180°",
+        "等腰三角形的顶角与两个相等的底角之和为180°",
+    ),
+    "straight": ("Two angles that form a straight line add up to 180°", "互为邻补角的两角之和为180°"),
+    "exterior": (
+        "An exterior angle of a triangle is the sum of the two remote interior angles",
+        "三角形的外角等于与它不相邻的两个内角之和",
+    ),
+    "parts": ("An angle is the sum of the parts into which a ray splits it", "一个角等于被射线分成的两部分之和"),
+    "bisector": ("A bisector halves an angle", "角平分线平分角"),
+    "quadrilateral": ("The angles of a quadrilateral add up to 360°", "四边形的内角和为360°"),
+    "tangents": ("The two tangents from a point are equally long", "从圆外一点引圆的两条切线长相等"),
+    "pythagoras": ("Pythagoras' theorem in a right triangle", "直角三角形的勾股定理"),
+    "segment": ("A segment is the sum of its parts", "线段等于它的各部分之和"),
+    "similar": ("The sides of similar triangles are in proportion", "相似三角形的对应边成比例"),
+    "two_areas": ("The area of a triangle can be written in two ways", "同一三角形的面积有两种表示方法"),
+    **{key: names for key, names in REASONS.items() if "{" not in names[0] and key != "segment_sum"},
+}
+"""A theorem's key -> its name without the points of a figure, in English and Chinese."""
 
 _DECIMALS = 4
 """Most decimals that are written; what needs more, or has no end, is written as a fraction."""

@@ -17,7 +17,7 @@ from vergence.data.synthesis.stem.instruments import Exercise, cylinder, ruler, 
 from vergence.data.synthesis.stem.number_line import number_line
 from vergence.errors import DataError
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("matplotlib",)
 _TRIES = 200
 

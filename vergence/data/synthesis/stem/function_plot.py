@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 from typing import Literal
 
 from pydantic import Field
@@ -19,12 +20,15 @@ from vergence.data.synthesis.stem.deduction import latex, written
 from vergence.data.synthesis.stem.drawing import CrowdedError, choose_style, colour_name, polar
 from vergence.data.synthesis.stem.function_questions import maths, maybe_thought, single_turns
 from vergence.data.synthesis.stem.functions import FAMILIES, Function, Point, make_linear, make_quadratic
+from vergence.data.synthesis.stem.turns import is_argued
 from vergence.errors import DataError
 from vergence.processing.coordinates import format_point
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("matplotlib",)
 _TRIES = 200
+_SEEN = 0.25
+"""The least share of the plane's columns in which a graph is seen: less is a stub at the border."""
 
 
 class Config(GeneratorConfig):
@@ -57,6 +61,8 @@ def generate(rng: random.Random, config: Config) -> Draft:
             functions, meetings = _meeting_pair(rng)
         else:
             functions, meetings = [FAMILIES[rng.choice(config.families or tuple(FAMILIES))](rng)], []
+        if any(_visible(function) < _SEEN for function in functions):
+            continue
         key = "function/" + " & ".join(function.latex for function in functions)
         if split_of(key) != config.split:
             continue
@@ -70,6 +76,12 @@ def generate(rng: random.Random, config: Config) -> Draft:
     raise DataError("no function of these families can be asked about")
 
 
+def _visible(function: Function) -> float:
+    """The share of the columns from -6.4 to 6.4 in which a graph lies between those heights."""
+    places = [number / 10 for number in range(-64, 65)]
+    return sum(abs(function.value(x)) <= 6.4 for x in places) / len(places)
+
+
 def _meeting_pair(rng: random.Random) -> tuple[list[Function], list[Point]]:
     """Two lines through a whole point, or a line and a parabola through two."""
     if rng.random() < 0.5:
@@ -77,13 +89,15 @@ def _meeting_pair(rng: random.Random) -> tuple[list[Function], list[Point]]:
         slopes = rng.sample([Fraction(n, d) for n in (-2, -1, 1, 2, 3) for d in (1, 2) if n % d or d == 1], 2)
         lines = [make_linear(m, y - m * x) for m in slopes]
         return lines, [(Fraction(x), Fraction(y))]
-    parabola = make_quadratic(Fraction(rng.choice((-1, 1))), Fraction(rng.randint(-2, 2)), Fraction(rng.randint(-4, 4)))
-    if len(parabola.points) < 2:
-        return _meeting_pair(rng)
-    first, second = sorted(rng.sample(parabola.points, 2))
+    while True:
+        a, h, k = rng.choice((-1, 1)), rng.randint(-2, 2), rng.randint(-4, 4)
+        parabola = make_quadratic(Fraction(a), Fraction(h), Fraction(k))
+        # Between points that are nearer the line and the parabola can hardly be told apart.
+        pairs = [(p, q) for p, q in combinations(parabola.points, 2) if q[0] - p[0] >= 3 and p[1] != q[1]]
+        if pairs:
+            break
+    first, second = rng.choice(pairs)
     m = (second[1] - first[1]) / (second[0] - first[0])
-    if m == 0:
-        return _meeting_pair(rng)
     functions = [parabola, make_linear(m, first[1] - m * first[0])]
     rng.shuffle(functions)
     return functions, [first, second]
@@ -190,7 +204,16 @@ def _turns(graphs: Graphs, language: str, rng: random.Random) -> list[Turn]:
         turns = _pair(graphs, language, rng)
     else:
         turns = single_turns(graphs.functions[0], graphs.plane, language, rng)
-    return rng.sample(turns, min(len(turns), rng.choice((1, 2, 2, 3))))
+    return sorted(rng.sample(turns, min(len(turns), rng.choice((1, 2, 2, 3)))), key=_telling)
+
+
+def _telling(turn: Turn) -> int:
+    """How much of other answers a question or its answer tells; the steps of an answer, and a formula, come last."""
+    text = turn.question
+    if turn.check["verifier"] == "count" or "kind of function" in text or "哪类函数" in text:
+        return 0
+    formula = any(word in text for word in ("formula", "equation", "解析式"))
+    return 1 + is_argued(turn) + 2 * formula
 
 
 def _draft(graphs: Graphs, turns: list[Turn], language: str) -> Draft:

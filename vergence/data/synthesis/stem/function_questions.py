@@ -30,7 +30,7 @@ def single_turns(function: Function, plane: Plane, language: str, rng: random.Ra
             else rng.choice(("当x = {0}时，图中函数的值是多少？", "根据f的图象，求f({0})。"))
         ).format(written(x))
         step = (
-            f"Above or below x = {written(x)} on the x-axis the graph has the height {written(y)}."
+            f"At x = {written(x)} the graph has the height y = {written(y)}."
             if en
             else f"在x轴上找到x = {written(x)}，图象在该处的纵坐标为{written(y)}。"
         )

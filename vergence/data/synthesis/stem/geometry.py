@@ -12,7 +12,7 @@ from pydantic import Field
 from vergence.data.formats import choice_turn, short_turn, thought_turn
 from vergence.data.generator import Draft, GeneratorConfig, Region, Turn, dialogue
 from vergence.data.pictures import split_of
-from vergence.data.synthesis.stem.deduction import REASONS, Step, Value, chain, deduce, latex, unit, written
+from vergence.data.synthesis.stem.deduction import THEOREMS, Step, Value, chain, deduce, latex, unit, written
 from vergence.data.synthesis.stem.drawing import CrowdedError
 from vergence.data.synthesis.stem.figure import Problem
 from vergence.data.synthesis.stem.geometry_drawing import Sheet, draw
@@ -20,7 +20,7 @@ from vergence.data.synthesis.stem.geometry_figures import FIGURES
 from vergence.errors import DataError
 from vergence.processing.coordinates import format_point
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("matplotlib",)
 _TRIES = 200
 
@@ -89,9 +89,17 @@ _MARKED = {
 _NEXT = {"en": ("And {0}?", "Now find {0}."), "zh": ("那么{0}等于多少？", "再求{0}。")}
 _WHERE = {"en": ("Point to {0}.", "Where is point {0}?"), "zh": ("请指出点{0}的位置。", "点{0}在哪里？")}
 _WHY = {
-    "en": "{1} is known. Which statement gives {0} in a single step?",
-    "zh": "已知{1}，下列哪个结论可以一步得出{0}？",
+    "en": "Which statement gives {0} in a single step, from {1}?",
+    "zh": "由{1}可以一步求出{0}，依据是下列哪个结论？",
 }
+
+_AKIN = (
+    {"isosceles", "apex", "triangle", "radii", "tangents"},
+    {"thales", "central", "same_arc"},
+    {"two_areas", "triangle_area"},
+    {"bisector", "parts"},
+)
+"""Theorems of which one may count as a reason for another: they don't stand side by side as options."""
 
 
 def _noun(name: str, language: str) -> str:
@@ -138,21 +146,23 @@ def _turns(problem: Problem, sheet: Sheet, language: str, rng: random.Random) ->
         asked = rng.choice(_FIND[language]).format(_noun(problem.target, language))
     check = {"verifier": "maths", "target": latex(last.value)}
     why = _why(problem, language, rng) if rng.random() < 0.35 else None
-    before = why is not None and rng.random() < 0.5
-    question, form = asked if before else text + gap + asked, rng.random()
+    question, form = text + gap + asked if why is None else asked, rng.random()
     if form < 0.7:
         turns = [thought_turn(question, [s.sentence(language) for s in proof], _answer(last), check, language)]
     elif form < 0.85:
         turns = [short_turn(question, _answer(last), check, language)]
     else:
         turns = [choice_turn(question, _answer(last), _wrong(last, rng), rng, language)]
-    more = [name for name in problem.figure.targets if name in problem.found and name != problem.target]
+    # A proof tells what it goes through.
+    told = {*problem.given, problem.target, *((step.quantity for step in proof) if form < 0.7 else ())}
+    more = [name for name in problem.figure.targets if name in problem.found and name not in told]
     if more and rng.random() < 0.5:
         step = problem.found[rng.choice(more)]
         follow = rng.choice(_NEXT[language]).format(_noun(step.quantity, language))
         turns.append(short_turn(follow, _answer(step), {"verifier": "maths", "target": latex(step.value)}, language))
     if why is not None:
-        turns.insert(0 if before else len(turns), replace(why, question=text + gap + why.question) if before else why)
+        # The theorem stands in the proof, so that it is asked before.
+        turns.insert(0, replace(why, question=text + gap + why.question))
     if rng.random() < 0.4:
         name = rng.choice(sorted(sheet.points))
         at, size = sheet.points[name], (sheet.canvas.width, sheet.canvas.height)
@@ -182,17 +192,17 @@ def _why(problem: Problem, language: str, rng: random.Random) -> Turn | None:
     linking = {
         relation.reason for relation in problem.figure.relations if set(relation.names) == {step.quantity, *step.uses}
     }
-    if len(linking) != 1 or step.reason == "segment_sum":
+    if len(linking) != 1 or step.reason not in THEOREMS:
         return None
-    others = [key for key, names in REASONS.items() if "{" not in names[0] and key not in {"segment_sum", *linking}]
-    wrong = [REASONS[key][index] for key in rng.sample(others, 3)]
-    right = REASONS[step.reason][index].format(*step.about)
+    # Theorems of the same figure come first: one about circles would be ruled out where there is no circle.
+    akin = {key for group in _AKIN if step.reason in group for key in group} | linking
+    there = {relation.reason for relation in problem.figure.relations}
+    near, far = ([key for key in THEOREMS if key not in akin and (key in there) == here] for here in (True, False))
+    others = [*rng.sample(near, len(near)), *rng.sample(far, len(far))]
+    wrong = [THEOREMS[key][index] for key in others[:3]]
+    right = THEOREMS[step.reason][index]
     told = (" and " if language == "en" else "、").join(step.uses)
-    verb = " is" if len(step.uses) == 1 else " are"
-    question = _WHY[language].format(step.quantity, told)
-    if language == "en":
-        question = question.replace(" is known", f"{verb} known")
-    return choice_turn(question, right, wrong, rng, language)
+    return choice_turn(_WHY[language].format(step.quantity, told), right, wrong, rng, language)
 
 
 def _draft(problem: Problem, sheet: Sheet, language: str, rng: random.Random) -> Draft:

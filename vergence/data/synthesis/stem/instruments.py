@@ -75,6 +75,7 @@ def ruler(rng: random.Random, style: Style, language: str) -> Exercise:
         f"{ends[1]} − {ends[0]} = {written(size)}",
     ]
     turns = [thought_turn(text, steps, f"{written(size)} cm", number(size, 0.05), language)]
+    room = rng.randint(2, 6) * written_whole(size)
     more = [
         (
             "How long is it in millimetres?" if en else "是多少毫米？",
@@ -87,15 +88,17 @@ def ruler(rng: random.Random, style: Style, language: str) -> Exercise:
             number(Fraction(end, 10), 0.05),
         ),
         (
-            f"How many bars of this length fit into {3 * written_whole(size)} cm?"
+            f"How many bars of this length fit into {room} cm, end to end?"
             if en
-            else f"{3 * written_whole(size)}厘米里最多能放几个这样长的长条？",
-            str(math.floor(3 * written_whole(size) / size)),
-            number(math.floor(3 * written_whole(size) / size)),
+            else f"{room}厘米长的范围内最多能首尾相接地放几根这样的长条？",
+            str(math.floor(room / size)),
+            number(math.floor(room / size)),
         ),
     ]
     for question, answer, check in rng.sample(more, rng.choice((0, 1, 1))):
-        turns.append(short_turn(question, answer, check, language))
+        # The steps tell the mark, so that it is asked before them.
+        place = 0 if answer == more[1][1] and question == more[1][0] else 1
+        turns.insert(place, short_turn(question, answer, check, language))
     return Exercise(
         canvas,
         turns,
@@ -221,7 +224,7 @@ def cylinder(rng: random.Random, style: Style, language: str) -> Exercise:
                 language,
             ),
             thought_turn(
-                f"How much more water fills the cylinder to {size} mL?" if en else f"再加多少水才到{size} mL？",
+                f"How much more water fills the cylinder to {size} mL?" if en else f"再加多少水就到{size} mL？",
                 [f"{size} − {values[0]} = {size - values[0]}"],
                 f"{size - values[0]} mL",
                 number(size - values[0], minor * 0.3),

@@ -12,10 +12,10 @@ from vergence.processing.coordinates import format_box
 
 def logic_turns(root: Node, size: list[int], language: str, rng: random.Random) -> list[Turn]:
     """One to three different questions, and perhaps one for the box of a gate in a picture of a size."""
-    makers = [_ask_output, _ask_output, _ask_table, _ask_gate, _ask_expression, _ask_count]
-    chosen = rng.sample(makers, rng.choice((1, 2, 2, 3)))
-    unlike = [maker for number, maker in enumerate(chosen) if maker not in chosen[:number]]
-    turns = [maker(root, language, rng) for maker in unlike]
+    # The steps to an output name the gates, and a table holds every output.
+    makers = [_ask_gate, _ask_count, _ask_output, _ask_expression, _ask_table]
+    chosen = rng.sample([*makers, _ask_output], rng.choice((1, 2, 2, 3)))
+    turns = [maker(root, language, rng) for maker in makers if maker in chosen]
     if rng.random() < 0.3:
         gate = rng.choice([node for node in root.walk() if node.gate])
         text = f"Give the bounding box of gate {gate.name}." if language == "en" else f"请框出逻辑门{gate.name}。"

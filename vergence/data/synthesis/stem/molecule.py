@@ -14,7 +14,7 @@ from vergence.data.synthesis.stem.molecule_drawing import Picture, draw
 from vergence.data.synthesis.stem.molecule_questions import molecule_turns
 from vergence.errors import DataError
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("rdkit",)
 _TRIES = 300
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import Any
 
 from vergence.data.formats import choice_turn, short_turn, thought_turn
 from vergence.data.generator import Turn
 from vergence.data.pictures import split_of
-from vergence.data.synthesis.stem.compounds import ELEMENTS, GROUPS, Compound, Facts, atomic_mass, compounds
+from vergence.data.synthesis.stem.compounds import (
+    ELEMENTS,
+    GROUPS,
+    Compound,
+    Facts,
+    atomic_mass,
+    compounds,
+    systematic_name,
+)
 from vergence.data.synthesis.stem.molecule_drawing import Picture
 from vergence.processing.coordinates import format_point
 
@@ -17,18 +26,20 @@ def molecule_turns(
     molecule: Any, compound: Compound, facts: Facts, picture: Picture, language: str, rng: random.Random
 ) -> list[Turn]:
     """One to three different questions, perhaps with one for the name and one for places."""
-    makers = [_ask_smiles, _ask_formula, _ask_weight, _ask_count, _ask_unsaturation, _ask_group]
-    weights = [3, 3, 1, 3, 1, 3]
-    found: list[Turn] = []
+    makers = [_ask_count, _ask_group, _ask_formula, _ask_unsaturation, _ask_weight, _ask_smiles]
+    weights = [3, 3, 3, 1 if _has_usual_valences(facts) else 0, 1, 3]
+    chosen: list[int] = []
     for _ in range(rng.choice((1, 2, 2, 3))):
-        maker = rng.choices(makers, weights)[0]
-        weights[makers.index(maker)] = 0
-        found.append(maker(facts, language, rng))
+        place = rng.choices(range(len(makers)), weights)[0]
+        weights[place] = 0
+        chosen.append(place)
+    # A later one may be worked out from an earlier one, but isn't written in it: SMILES say everything.
+    found = [makers[place](facts, language, rng) for place in sorted(chosen)]
     if compound.systematic and "$" not in compound.systematic and rng.random() < 0.35:
-        found.insert(rng.randrange(len(found) + 1), _ask_name(compound, facts, language, rng))
-    place = _ask_place(molecule, picture, language, rng)
-    if place is not None and rng.random() < 0.4:
-        found.append(place)
+        found.insert(0, _ask_name(compound, facts, language, rng))
+    point = _ask_place(molecule, picture, language, rng)
+    if point is not None and rng.random() < 0.4:
+        found.insert(0, point)
     return found
 
 
@@ -60,7 +71,7 @@ def _ask_formula(facts: Facts, language: str, rng: random.Random) -> Turn:
 
 def _ask_weight(facts: Facts, language: str, rng: random.Random) -> Turn:
     en = language == "en"
-    text = "What is the molecular weight in g/mol?" if en else "该化合物的分子量约为多少（g/mol）？"
+    text = "What is the molecular weight in g/mol?" if en else "该化合物的摩尔质量约为多少（g/mol）？"
     answer = f"{facts.weight:.1f}"
     check = {"verifier": "number", "target": round(facts.weight, 3), "tolerance": 0.2}
     steps = [
@@ -87,13 +98,16 @@ def _ask_count(facts: Facts, language: str, rng: random.Random) -> Turn:
     return short_turn(english if en else chinese, str(count), {"verifier": "count", "target": count}, language)
 
 
+def _has_usual_valences(facts: Facts) -> bool:
+    """Whether the formula for degrees of unsaturation holds: no sulfur, phosphorus or nitro group."""
+    return not (facts.atoms.get("P") or facts.atoms.get("S") or "nitro group" in facts.groups)
+
+
 def _ask_unsaturation(facts: Facts, language: str, rng: random.Random) -> Turn:
-    """Degrees of unsaturation: (2 C + 2 + N - H - halogens) / 2; a count is asked where an atom has other valences."""
+    """Degrees of unsaturation: (2 C + 2 + N - H - halogens) / 2."""
     atoms, en = facts.atoms, language == "en"
     carbon, three = atoms.get("C", 0), atoms.get("N", 0)
     one = atoms.get("H", 0) + sum(atoms.get(symbol, 0) for symbol in ("F", "Cl", "Br", "I"))
-    if atoms.get("P") or atoms.get("S") or "nitro group" in facts.groups:
-        return _ask_count(facts, language, rng)
     degree = (2 * carbon + 2 + three - one) // 2
     text = "What is the degree of unsaturation?" if en else "该化合物的不饱和度是多少？"
     steps = [
@@ -105,14 +119,15 @@ def _ask_unsaturation(facts: Facts, language: str, rng: random.Random) -> Turn:
 
 def _ask_group(facts: Facts, language: str, rng: random.Random) -> Turn:
     en = language == "en"
-    lacking = [name for name in GROUPS if name not in facts.groups]
-    if facts.groups and len(lacking) >= 3 and rng.random() < 0.6:
-        names = [rng.choice(facts.groups), *rng.sample(lacking, 3)]
+    having = [name for name in facts.groups if name not in facts.doubtful]
+    lacking = [name for name in GROUPS if name not in facts.groups and name not in facts.doubtful]
+    if having and len(lacking) >= 3 and rng.random() < 0.6:
+        names = [rng.choice(having), *rng.sample(lacking, 3)]
         shown = names if en else [GROUPS[name][1] for name in names]
         text = "Which functional group does the molecule contain?" if en else "该分子含有下列哪种官能团？"
         return choice_turn(text, shown[0], shown[1:], rng, language)
-    there = bool(facts.groups) and rng.random() < 0.5
-    name = rng.choice(facts.groups if there else lacking)
+    there = bool(having) and rng.random() < 0.5
+    name = rng.choice(having if there else lacking)
     article = "an" if name[0] in "aeiou" else "a"
     noun = name if name.endswith(("group", "bond")) else f"{name} group"
     text = f"Is there {article} {noun} in the molecule?" if en else f"该分子中有{GROUPS[name][1]}吗？"
@@ -122,20 +137,30 @@ def _ask_group(facts: Facts, language: str, rng: random.Random) -> Turn:
 
 
 def _ask_name(compound: Compound, facts: Facts, language: str, rng: random.Random) -> Turn:
-    """A choice of systematic names of compounds that are about as large."""
+    """A choice of systematic names of compounds that are about as large, first of all of the same elements."""
     table = compounds()
-    names = [compound.systematic]
-    for _ in range(200):
-        if len(names) == 4:
+    alike: list[str] = []
+    unlike: list[str] = []
+    elements = _elements(compound)
+    for _ in range(800):
+        if len(alike) == 3:
             break
         other = table[rng.randrange(len(table))]
         near = abs(len(other.smiles) - len(compound.smiles)) <= 6
-        fits = near and other.systematic and "$" not in other.systematic and other.systematic not in names
+        known = other.systematic in (compound.systematic, *alike, *unlike)
+        if not near or not other.systematic or "$" in other.systematic or known:
+            continue
         same_side = split_of(f"molecule/{other.key}") == split_of(f"molecule/{compound.key}")
-        if fits and same_side and other.key[:14] != compound.key[:14]:
-            names.append(other.systematic)
+        if same_side and other.key[:14] != compound.key[:14]:
+            (alike if _elements(other) == elements else unlike).append(other.systematic)
+    names = [systematic_name(name) for name in (compound.systematic, *[*alike, *unlike][:3])]
     text = "Which compound is this?" if language == "en" else "图中是哪种化合物？"
     return choice_turn(text, names[0], names[1:], rng, language)
+
+
+def _elements(compound: Compound) -> set[str]:
+    """The symbols in a SMILES string; c and C are the same element."""
+    return {symbol.capitalize() for symbol in re.findall(r"Cl|Br|[A-Z]|[cnops]", compound.smiles)} - {"H"}
 
 
 def _ask_place(molecule: Any, picture: Picture, language: str, rng: random.Random) -> Turn | None:

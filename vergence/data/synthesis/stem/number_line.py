@@ -10,6 +10,7 @@ from vergence.data.generator import Region
 from vergence.data.synthesis.stem.deduction import latex, written
 from vergence.data.synthesis.stem.drawing import Canvas, Style
 from vergence.data.synthesis.stem.instruments import Exercise
+from vergence.data.synthesis.stem.turns import argued_last
 
 
 def number_line(rng: random.Random, style: Style, language: str) -> Exercise:
@@ -79,7 +80,7 @@ def number_line(rng: random.Random, style: Style, language: str) -> Exercise:
                 language,
             )
         )
-    turns = rng.sample(turns, rng.randint(1, min(2, len(turns))))
+    turns = argued_last(rng.sample(turns, rng.randint(1, min(2, len(turns)))))
     return Exercise(
         canvas,
         turns,

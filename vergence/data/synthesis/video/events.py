@@ -77,7 +77,7 @@ WORDINGS: Mapping[str, Wording] = {
         "{s} falls into {o}", "does {s} fall into {o}", "{s}{at}掉进{o}", Text("{s} falls in", "{s}进了{o}")
     ),
     "rest": Wording("{s} comes to rest", "does {s} come to rest", "{s}{at}停下来", Text("{s} stops", "{s}停了")),
-    "over": Wording("{s} is on {o}", "is {s} on {o}", "{s}{at}在{o}上", Text("{s} leaves {o}", "{s}离开{o}")),
+    "over": Wording("{s} is on {o}", "is {s} on {o}", "{s}{at}压在{o}上", Text("{s} leaves {o}", "{s}离开{o}")),
     # The robot of a grid.
     "pick up": Wording("{s} picks up {o}", "does {s} pick up {o}", "{s}{at}捡起{o}", Text("picks up {o}", "捡起{o}")),
     "open": Wording("{s} opens {o}", "does {s} open {o}", "{s}{at}打开{o}", Text("opens {o}", "打开{o}")),
@@ -121,6 +121,8 @@ ORDINALS: Sequence[Text] = (
     Text("twelfth", "第十二次"),
 )
 
+
+_INNER = str.maketrans("“”", "‘’")
 
 COLOURS: Mapping[str, Text] = {
     "red": Text("red", "红"),
@@ -182,10 +184,15 @@ def when(event: Event, language: str, nth: int | None = None) -> str:
     return f"At what second {text}?" if event.instant else f"From what second to what second {text}?"
 
 
+def quoted(text: str) -> str:
+    """Chinese text in quotation marks; marks that it holds itself become single ones, as the rules of writing want."""
+    return f"“{text.translate(_INNER)}”"
+
+
 def how_often(event: Event, language: str) -> str:
     """The question how many times the event happens."""
     if language == "zh":
-        return f"“{clause(event, language)}”一共发生了几次？"
+        return f"{quoted(clause(event, language))}一共发生了几次？"
     return f"How many times {WORDINGS[event.kind].asked.format(s=event.subject.en, o=event.object.en)}?"
 
 

@@ -36,7 +36,8 @@ def name_of(thing: Thing) -> Text:
     if thing.sort == "place":
         return _PLACES[thing.name]
     colour, sort = COLOURS[thing.name], _SORTS[thing.sort]
-    return Text(f"the {colour.en} {sort.en}", f"{colour.zh}色{sort.zh}" if thing.sort == "gem" else colour.zh + sort.zh)
+    of = "色的" if thing.sort == "door" else "色"
+    return Text(f"the {colour.en} {sort.en}", colour.zh + of + sort.zh)
 
 
 def grid_clip(rng: random.Random, rooms: int | None = None) -> Clip:
@@ -121,12 +122,15 @@ def _facts(things: Sequence[Thing], events: Sequence[Event], run: Run, duration:
             "What colour is the key that the robot leaves where it is?", "机器人没有捡起的那把钥匙是什么颜色？"
         )
         facts.append(Fact(question, colour_word(left[0]), duration))
-    facts += [fact for event, thing in taken if (fact := _reason(event, thing)) is not None]
+    facts += [fact for event, thing in taken if (fact := _reason(event, thing, things)) is not None]
     return facts
 
 
-def _reason(event: Event, thing: Thing) -> Fact | None:
-    """Why the robot was stopped, sent back, or could pass."""
+def _reason(event: Event, thing: Thing, things: Sequence[Thing]) -> Fact | None:
+    """Why the robot was stopped, sent back, or could pass.
+
+    Of a door's wrong answers one names another key or a gem of the map, so that a colour alone doesn't give it away.
+    """
     name = name_of(thing)
     key = name_of(Thing("key", thing.name)) if thing.sort == "door" else name
     lacks = Text(f"It doesn't have {key.en}.", f"它还没有{key.zh}。")
@@ -138,15 +142,19 @@ def _reason(event: Event, thing: Thing) -> Fact | None:
         "battery": Text("Its battery is empty.", "它的电池没电了。"),
         "place": Text("It has reached its goal.", "它到达了目的地。"),
     }
+    bait = [name_of(other) for sort in ("key", "gem") for other in things if other.sort == sort and other != thing]
+    bait = [other for other in bait if other != key]
     if event.kind == "blocked":
         question = Text(f"Why is the robot stopped by {name.en}?", f"机器人为什么被{name.zh}挡住？")
-        return Fact(question, lacks, event.end, (lava, others["battery"], others["gem"]))
+        wrong = [Text(f"It doesn't have {other.en}.", f"它还没有{other.zh}。") for other in bait[:1]]
+        return Fact(question, lacks, event.end, (others["battery"], others["gem"], *(wrong or [lava])))
     if event.kind == "burn":
         question = Text("Why is the robot sent back to where it started?", "机器人为什么被送回起点？")
         return Fact(question, lava, event.end, (others["wall"], others["gem"], others["battery"]))
     if event.kind == "open":
         question = Text(f"Why can the robot open {name.en}?", f"机器人为什么能打开{name.zh}？")
-        return Fact(question, has, event.end, (others["gem"], others["place"], lava))
+        wrong = [Text(f"It has picked up {other.en}.", f"它已经捡起了{other.zh}。") for other in bait[:1]]
+        return Fact(question, has, event.end, (others["gem"], others["place"], *(wrong or [lava])))
     return None
 
 

@@ -10,7 +10,7 @@ from vergence.data.generator import Draft
 from vergence.data.synthesis.video.clip_draft import ClipConfig, draft_of
 from vergence.data.synthesis.video.grid_scenes import grid_clip
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("av",)
 
 

@@ -10,7 +10,7 @@ from vergence.data.generator import Draft
 from vergence.data.synthesis.video.ball_scenes import ball_clip
 from vergence.data.synthesis.video.clip_draft import ClipConfig, draft_of
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("av",)
 
 

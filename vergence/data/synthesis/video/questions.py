@@ -20,6 +20,7 @@ from vergence.data.synthesis.video.events import (
     clause,
     how_often,
     occurrences,
+    quoted,
     sentence,
     when,
 )
@@ -59,7 +60,7 @@ PROMPTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "last": {"en": ("Which of these happens last?",), "zh": ("以下哪件事最后发生？",)},
     "next": {
         "en": ("What happens right after this: {what}?",),
-        "zh": ("“{what}”之后紧接着发生了什么？",),
+        "zh": ("{what}之后紧接着发生了什么？",),
     },
     "span": {
         "en": (
@@ -84,12 +85,19 @@ def turns_of(clip: Clip, form: Form, language: str, rng: random.Random, most: in
     if form == "caption":
         return [dense_caption(clip, language, rng) if rng.random() < 0.75 else short_caption(clip, language, rng)]
     makers = _QUESTIONS if form == "question" else _GROUNDING
-    turns: list[Turn] = []
+    found: list[tuple[int, Turn]] = []
     for maker in rng.sample(makers, len(makers)):
         turn = maker(clip, language, rng)
-        if turn is not None and len(turns) < most and turn.question not in {other.question for other in turns}:
-            turns.append(turn)
+        if turn is None or len(found) >= most or _asks(turn) in {_asks(other) for _, other in found}:
+            continue
+        found.append((_TELLING.get(maker, 0), turn))
+    turns = [turn for _, turn in sorted(found, key=lambda entry: entry[0])]
     return turns or [dense_caption(clip, language, rng)]
+
+
+def _asks(turn: Turn) -> str:
+    """A question without its options, whose order is random."""
+    return turn.question.split("\n")[0]
 
 
 def moment(event: Event, language: str) -> str:
@@ -233,7 +241,7 @@ def _next(clip: Clip, language: str, rng: random.Random) -> Turn | None:
     others = [text for event, text in named if abs(event.end - after[0].end) >= CLEAR and text != before[1]]
     if not others:
         return None
-    question = _prompt("next", language, rng, what=before[1])
+    question = _prompt("next", language, rng, what=quoted(before[1]) if language == "zh" else before[1])
     return choice_turn(question, after[1], rng.sample(others, min(3, len(others))), rng, language)
 
 
@@ -300,3 +308,5 @@ def _describe_span(clip: Clip, language: str, rng: random.Random) -> Turn | None
 Maker = Callable[[Clip, str, random.Random], Turn | None]
 _QUESTIONS: Sequence[Maker] = (_a_fact, _a_fact, _a_reason, _count, _order, _extreme, _next)
 _GROUNDING: Sequence[Maker] = (_when, _when, _from_when, _in_span, _describe_span)
+_TELLING: Mapping[Maker, int] = {_order: 1, _count: 2, _when: 1, _from_when: 1, _describe_span: 2}
+"""How much an answer tells of others: what tells most is asked last, for it would give the others away."""

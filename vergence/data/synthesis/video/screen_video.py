@@ -8,7 +8,7 @@ from vergence.data.generator import Draft
 from vergence.data.synthesis.video.clip_draft import ClipConfig, draft_of, language_of
 from vergence.data.synthesis.video.screen_scenes import screen_clip
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("av",)
 
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from vergence.data.synthesis.video.events import Clip, Event, Fact, clause, occurrences, short
+from vergence.data.synthesis.video.events import Clip, Event, Fact, clause, occurrences, quoted, short
 from vergence.data.synthesis.video.questions import fact_check, timed
 
 SILENT = "..."
@@ -92,7 +92,7 @@ PROMPTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     },
     "so far": {
         "en": ("How many times has this happened so far: {what}? Answer with a number.",),
-        "zh": ("到现在为止，“{what}”发生了几次？请用数字回答。",),
+        "zh": ("到现在为止，{what}发生了几次？请用数字回答。",),
     },
     "commentary": {
         "en": (
@@ -175,11 +175,13 @@ def _to_come(clip: Clip, chunks: Sequence[Chunk], now: int, language: str, rng: 
     # With the first chunk it is asked before its frames, with others behind them.
     since = chunks[now].frames[-1].time if now else 0.0
     for event, nth in zip(clip.events, occurrences(clip.events), strict=True):
-        due = seen_in(chunks, event.end)
+        # A ball is on a stripe as soon as it gets there; a word is typed when its last letter is.
+        seen = event.start if event.kind == "over" else event.end
+        due = seen_in(chunks, seen)
         if due is not None and due > now and event.start > since and (now == 0 or nth is None):
             text = rng.choice(PROMPTS["alert"][language]).format(what=clause(event, language, nth))
             check = {"verifier": "exact", "target": NOW[language]}
-            candidates.append((text, NOW[language], check, event.end, due))
+            candidates.append((text, NOW[language], check, seen, due))
     facts: list[_Question] = []
     for fact in clip.facts:
         due = seen_in(chunks, fact.known)
@@ -205,7 +207,8 @@ def _so_far(clip: Clip, chunk: Chunk, language: str, rng: random.Random) -> tupl
     if any(abs(other.end - now) < _NEAR for other in alike):
         return None
     count = sum(other.end <= now for other in alike)
-    return rng.choice(PROMPTS["so far"][language]).format(what=clause(event, language)), count
+    what = clause(event, language)
+    return rng.choice(PROMPTS["so far"][language]).format(what=quoted(what) if language == "zh" else what), count
 
 
 class _Phrase(NamedTuple):

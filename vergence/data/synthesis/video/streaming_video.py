@@ -19,7 +19,7 @@ from vergence.data.synthesis.video.screen_scenes import screen_clip
 from vergence.data.synthesis.video.streaming import Chunk, be_asked, chunks_of, comment, narrate
 from vergence.processing.video import timestamp
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ()
 FORMS = ("narration", "proactive", "commentary")
 FPS = {"physics": 5.0, "grid": 4.0, "screen": 2.0}
