@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 
-from vergence.data.generator import make_sample
-from vergence.data.kinds import KINDS, load_generator, why_unavailable
-from vergence.errors import DataError
+from data_puzzles import make
+
+from vergence.data.kinds import KINDS, why_unavailable
 
 FAMILY = "vergence.data.synthesis.grounding."
 
@@ -24,21 +23,6 @@ FAMILY = "vergence.data.synthesis.grounding."
 def available() -> list[str]:
     """The kinds of the family that can be made here."""
     return [name for name, kind in KINDS.items() if kind.module.startswith(FAMILY) and not why_unavailable(name)]
-
-
-def make(kind: str, first: int, count: int) -> tuple[float, int, int]:
-    """Samples `first` to `first + count`: seconds of processor time, bytes of pictures, samples that weren't made."""
-    generator = load_generator(kind)
-    config = generator.Config()
-    start, size, failed = time.process_time(), 0, 0
-    for index in range(first, first + count):
-        try:
-            sample = make_sample(kind, generator, config, 1, index)
-        except DataError:
-            failed += 1
-            continue
-        size += sum(len(picture) for picture in sample.images if isinstance(picture, bytes))
-    return time.process_time() - start, size, failed
 
 
 def main() -> None:

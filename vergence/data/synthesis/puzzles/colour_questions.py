@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from vergence.data.generator import Turn
 from vergence.data.synthesis.puzzles.colour_search import POINTS, GraphPath, GridPath, graph_state, grid_state
@@ -29,6 +30,40 @@ def _order(cycle: Sequence[str], language: Language, what: tuple[str, str]) -> s
     if len(names) == 1:
         return f"use {names[0]} {what[0]} only"
     return f"the colours of the {what[0]} must repeat in the order {', '.join(names)}"
+
+
+class _Words(NamedTuple):
+    """The sentences that a question about a path is put together from, and what stands between two of them."""
+
+    intro: str
+    fewest: str
+    some: str
+    short: str
+    form: str
+    gap: str
+
+
+def _path_questions(
+    rng: random.Random,
+    config: PuzzleConfig,
+    language: Language,
+    words: _Words,
+    answer: str,
+    check: Mapping[str, Any],
+    count: int,
+    steps: Sequence[str],
+) -> list[Callable[[], Turn]]:
+    """The length of a shortest path, any path, a shortest one: each gives the others away, so one of them is asked."""
+
+    def path(wanted: str, check: Mapping[str, Any]) -> Turn:
+        text = words.gap.join((words.intro, wanted, words.form))
+        return reply(rng, config, language, text, answer, check, steps, "plain")
+
+    def length() -> Turn:
+        text = words.intro + words.gap + words.fewest
+        return reply(rng, config, language, text, str(count), {"verifier": "count", "target": count}, steps)
+
+    return [length, lambda: path(words.some, check), lambda: path(words.short, {**check, "most": count})]
 
 
 def grid_turns(rng: random.Random, config: PuzzleConfig, language: Language, puzzle: GridPath) -> list[Turn]:
@@ -88,28 +123,9 @@ def grid_turns(rng: random.Random, config: PuzzleConfig, language: Language, puz
                 {"verifier": "count", "target": tally},
                 tally_steps,
             ),
-            [
-                lambda: reply(
-                    rng,
-                    config,
-                    language,
-                    intro + gap + fewest,
-                    str(count),
-                    {"verifier": "count", "target": count},
-                    steps,
-                ),
-                lambda: reply(rng, config, language, gap.join((intro, some, form)), answer, check, steps, "plain"),
-                lambda: reply(
-                    rng,
-                    config,
-                    language,
-                    gap.join((intro, short, form)),
-                    answer,
-                    {**check, "most": count},
-                    steps,
-                    "plain",
-                ),
-            ],
+            _path_questions(
+                rng, config, language, _Words(intro, fewest, some, short, form, gap), answer, check, count, steps
+            ),
         ],
     )
 
@@ -176,27 +192,8 @@ def graph_turns(rng: random.Random, config: PuzzleConfig, language: Language, pu
                 named,
                 {"verifier": "exact", "target": named, "accepted": [named.removesuffix("色")]},
             ),
-            [
-                lambda: reply(
-                    rng,
-                    config,
-                    language,
-                    intro + gap + fewest,
-                    str(count),
-                    {"verifier": "count", "target": count},
-                    steps,
-                ),
-                lambda: reply(rng, config, language, gap.join((intro, some, form)), answer, check, steps, "plain"),
-                lambda: reply(
-                    rng,
-                    config,
-                    language,
-                    gap.join((intro, short, form)),
-                    answer,
-                    {**check, "most": count},
-                    steps,
-                    "plain",
-                ),
-            ],
+            _path_questions(
+                rng, config, language, _Words(intro, fewest, some, short, form, gap), answer, check, count, steps
+            ),
         ],
     )
